@@ -1,0 +1,1 @@
+"""Pure values of the mesh: no I/O, no vendor."""

@@ -1,0 +1,162 @@
+"""The mesh as its descriptors tell it: domains, topics, products, contracts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Lifecycle = Literal["draft", "proposed", "active", "deprecated", "retired"]
+Access = Literal["private", "protected", "public"]
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Who answers for a domain or a product."""
+
+    name: str
+    email: str | None = None
+    support: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic that a domain publishes. `event_time` and `watermark` say how time runs in it.
+
+    In SQL it is the table `<domain>.<name>`; on the log its name is `<domain>.<name>` too.
+    `kind` "events" appends; "state" is event-carried state: compacted, the key's latest row wins.
+    """
+
+    domain: str
+    name: str
+    schema_path: Path
+    key: tuple[str, ...]
+    kind: Literal["events", "state"] = "events"
+    event_time: str | None = None
+    watermark_delay_ms: int = 0
+    partitions: int = 4
+    retention_ms: int | None = None
+    retention_bytes: int | None = None
+    access: Access = "public"
+
+    @property
+    def full_name(self) -> str:
+        """The topic's name on the log, and its table in SQL."""
+        return f"{self.domain}.{self.name}"
+
+    @property
+    def subject(self) -> str:
+        """The registry subject of its values (topic name strategy)."""
+        return f"{self.full_name}-value"
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A bounded context: its team, its language, the topics it publishes. From `domain.yaml`."""
+
+    name: str
+    directory: Path
+    team: Team
+    purpose: str = ""
+    module: str | None = None
+    language: dict[str, str] = field(default_factory=dict[str, str])
+    topics: tuple[Topic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that a contract promises (ODCS schema property)."""
+
+    name: str
+    logical_type: str
+    physical_type: str
+    required: bool = False
+    primary_key: bool = False
+    classification: str | None = None
+    description: str = ""
+    business_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRule:
+    """One promise to check. `definition` is the ODCS quality object as written.
+
+    `column` is None for a rule on the whole table. `set_aside`: offending rows go to
+    `<product>$rejected` and the rest is published; otherwise a failure rejects the publication.
+    """
+
+    name: str
+    definition: dict[str, Any]
+    column: str | None = None
+    severity: Literal["error", "warning"] = "error"
+    set_aside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a product promises its readers. From an ODCS 3 document."""
+
+    id: str
+    version: str
+    path: Path
+    columns: tuple[Column, ...]
+    quality: tuple[QualityRule, ...] = ()
+    freshness_ms: int | None = None
+    document: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """Columns of the primary key, in order; empty for an append product."""
+        return tuple(column.name for column in self.columns if column.primary_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A data product. From an ODPS 1 document beside its contract and its projection.
+
+    `inputs` are full names (`<domain>.<topic>` or `<domain>.<product>`). `emission` "update" shows
+    open windows, "closed" only final ones; `late` says what happens to rows behind the watermark.
+    """
+
+    domain: str
+    name: str
+    directory: Path
+    version: str
+    lifecycle: Lifecycle
+    purpose: str
+    owner: Team
+    contract: Contract
+    sql_path: Path
+    inputs: tuple[str, ...]
+    access: Access = "public"
+    emission: Literal["update", "closed"] = "update"
+    late: Literal["drop", "keep"] = "keep"
+    tags: tuple[str, ...] = ()
+    document: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def full_name(self) -> str:
+        """`<domain>.<name>`: the table that readers query."""
+        return f"{self.domain}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class MeshModel:
+    """All descriptors of a mesh, resolved."""
+
+    root: Path
+    domains: tuple[Domain, ...]
+    products: tuple[Product, ...]
+
+    def product(self, full_name: str) -> Product | None:
+        """The product of that full name; `<domain>/<name>` is taken too."""
+        wanted = full_name.replace("/", ".")
+        return next((p for p in self.products if p.full_name == wanted), None)
+
+    def domain(self, name: str) -> Domain | None:
+        """The domain of that name."""
+        return next((d for d in self.domains if d.name == name), None)
+
+    def topic(self, full_name: str) -> Topic | None:
+        """The topic of that full name, whichever domain declares it."""
+        return next((t for d in self.domains for t in d.topics if t.full_name == full_name), None)

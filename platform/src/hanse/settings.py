@@ -1,0 +1,125 @@
+"""Settings of a mesh: `hanse.toml` in its root, overridden by `HANSE_*` variables.
+
+| setting | variable | meaning | default |
+|---|---|---|---|
+| data | HANSE_DATA | folder for everything Hanse writes, relative to the root | .hanse |
+| log | HANSE_LOG | `sqlite:` for the embedded log, or `kafka://host:port[,host:port]` | sqlite: |
+| registry | HANSE_REGISTRY | `sqlite:` for the embedded registry, or its `http(s)://` address | sqlite: |
+| store | HANSE_STORE | `sqlite:` for the domains' event stores, or `postgresql://…` | sqlite: |
+| host | HANSE_HOST | address on which the catalog listens | 127.0.0.1 |
+| port | HANSE_PORT | its port | 8321 |
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from hanse.errors import ConfigError
+
+FILE = "hanse.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where a mesh lives and which adapters it uses. Paths are absolute."""
+
+    root: Path
+    data: Path
+    log: str = "sqlite:"
+    registry: str = "sqlite:"
+    store: str = "sqlite:"
+    host: str = "127.0.0.1"
+    port: int = 8321
+
+    @property
+    def log_path(self) -> Path:
+        """The embedded event log."""
+        return self.data / "log.db"
+
+    @property
+    def registry_path(self) -> Path:
+        """The embedded schema registry."""
+        return self.data / "registry.db"
+
+    @property
+    def keys_path(self) -> Path:
+        """The keys of data subjects, in a file of their own."""
+        return self.data / "keys.db"
+
+    @property
+    def archive_path(self) -> Path:
+        """Archived topics, as Parquet by offset."""
+        return self.data / "archive"
+
+    @property
+    def lakehouse_path(self) -> Path:
+        """The Iceberg catalog and warehouse."""
+        return self.data / "lakehouse"
+
+    def store_path(self, domain: str) -> Path:
+        """The event store of a domain."""
+        return self.data / "stores" / f"{domain}.db"
+
+    def state_path(self, product: str) -> Path:
+        """The projection state of a product, by full name."""
+        return self.data / "state" / f"{product}.duckdb"
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The nearest folder at or above `start` that holds `hanse.toml`. Raises ConfigError."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise ConfigError(
+        "this is not inside a mesh",
+        where=str(here),
+        expected=f"a {FILE} here or in a folder above",
+        fix="run `hanse init DIR` to make a mesh, or change into one",
+    )
+
+
+def load_settings(root: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the mesh's settings. Raises ConfigError, naming the key or the variable."""
+    base = root.resolve() if root else find_root()
+    values = {**_from_file(base / FILE), **_from_environment(environ or os.environ)}
+    if "port" in values:
+        values["port"] = _port(values["port"], base)
+    data = base / str(values.pop("data", ".hanse"))
+    return Settings(root=base, data=data.resolve(), **values)
+
+
+def _names() -> set[str]:
+    return {f.name for f in fields(Settings)} - {"root"}
+
+
+def _from_file(path: Path) -> dict[str, object]:
+    if not path.is_file():
+        return {}
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("the settings file is not valid TOML", where=str(path), got=str(error)) from error
+    for name in document:
+        if name not in _names():
+            raise ConfigError(
+                f"unknown setting {name!r}",
+                where=str(path),
+                expected=", ".join(sorted(_names())),
+            )
+    return document
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    return {n: environ[f"HANSE_{n.upper()}"] for n in _names() if f"HANSE_{n.upper()}" in environ}
+
+
+def _port(value: object, root: Path) -> int:
+    text = str(value)
+    if not text.isdigit() or not 0 <= int(text) <= 65_535:
+        raise ConfigError("the port is not a number", where=str(root / FILE), expected="0 to 65535", got=text)
+    return int(text)
