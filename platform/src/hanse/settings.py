@@ -86,40 +86,37 @@ def find_root(start: Path | None = None) -> Path:
 def load_settings(root: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read the mesh's settings. Raises ConfigError, naming the key or the variable."""
     base = root.resolve() if root else find_root()
-    values = {**_from_file(base / FILE), **_from_environment(environ or os.environ)}
-    if "port" in values:
-        values["port"] = _port(values["port"], base)
-    data = base / str(values.pop("data", ".hanse"))
-    return Settings(root=base, data=data.resolve(), **values)
+    chosen = {**_from_file(base / FILE), **_from_environment(os.environ if environ is None else environ)}
+    port = _port(chosen.pop("port", "8321"), base)
+    data = (base / chosen.pop("data", ".hanse")).resolve()
+    return Settings(root=base, data=data, port=port, **chosen)
 
 
 def _names() -> set[str]:
     return {f.name for f in fields(Settings)} - {"root"}
 
 
-def _from_file(path: Path) -> dict[str, object]:
+def _from_file(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError("the settings file is not valid TOML", where=str(path), got=str(error)) from error
-    for name in document:
+    for name, value in document.items():
         if name not in _names():
-            raise ConfigError(
-                f"unknown setting {name!r}",
-                where=str(path),
-                expected=", ".join(sorted(_names())),
-            )
-    return document
+            known = ", ".join(sorted(_names()))
+            raise ConfigError(f"unknown setting {name!r}", where=str(path), expected=known)
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise ConfigError(f"the setting {name!r} has no plain value", where=str(path), got=repr(value))
+    return {name: str(value) for name, value in document.items()}
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {n: environ[f"HANSE_{n.upper()}"] for n in _names() if f"HANSE_{n.upper()}" in environ}
 
 
-def _port(value: object, root: Path) -> int:
-    text = str(value)
+def _port(text: str, root: Path) -> int:
     if not text.isdigit() or not 0 <= int(text) <= 65_535:
         raise ConfigError("the port is not a number", where=str(root / FILE), expected="0 to 65535", got=text)
     return int(text)

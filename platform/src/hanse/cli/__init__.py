@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -30,32 +31,40 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class _LazyGroup(TyperGroup):
     """Knows every command's name and help, and imports a command only to run it."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
         target, summary = COMMANDS[cmd_name]
-        if "--help" in sys.argv[1:2] or len(sys.argv) == 1:
-            return click.Command(cmd_name, help=summary)
+        if ctx.params.get("listing"):
+            return _command(cmd_name, lambda: None, summary)
         module, attribute = target.split(":")
-        loaded = getattr(import_module(module), attribute)
-        if not isinstance(loaded, typer.Typer):
-            app = typer.Typer(add_completion=False)
-            app.command(cmd_name)(loaded)
-            loaded = app
-        command = typer.main.get_command(loaded)
-        command.name = cmd_name
-        return command
+        return _command(cmd_name, getattr(import_module(module), attribute))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        ctx.params["listing"] = True
+        super().format_help(ctx, formatter)
+
+
+def _command(name: str, target: Callable[..., Any] | typer.Typer, summary: str | None = None) -> Any:
+    if not isinstance(target, typer.Typer):
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(name, help=summary)(target)
+        target = app
+    command = typer.main.get_command(target)
+    command.name = name
+    return command
 
 
 app = typer.Typer(
     cls=_LazyGroup,
     name="hanse",
-    help="Hanse: data products from event streams, governed by computation.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 
 

@@ -76,7 +76,7 @@ def _asset(product: Product, root: Path) -> dg.AssetsDefinition:
         check_specs=[dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names],
         output_required=False,
     )
-    def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         yield from _publish(context, product, root, names)
 
     return publish
@@ -84,7 +84,7 @@ def _asset(product: Product, root: Path) -> dg.AssetsDefinition:
 
 def _publish(
     context: dg.AssetExecutionContext, product: Product, root: Path, names: tuple[str, ...]
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     with Mesh.open(root) as mesh:
         run = run_product(mesh, product.full_name, progress=context.log.info)
         if not run.rejected:
