@@ -4,7 +4,8 @@
     ├── ConfigError              settings, descriptors, files of a mesh
     ├── CommandRejected          a business rule said no (rule, message)
     ├── StoreError               the event store
-    │   └── ConcurrencyConflict  another writer was first
+    │   ├── ConcurrencyConflict  another writer was first
+    │   └── RelayHeld            another relay runs on the store
     ├── LogError                 the event log
     │   ├── UnknownTopic
     │   ├── TopicDrift           the topic exists with other settings
@@ -73,6 +74,10 @@ class StoreError(HanseError):
 
 class ConcurrencyConflict(StoreError):
     """Another writer appended to the same stream first."""
+
+
+class RelayHeld(StoreError):
+    """Another relay runs on the store, or has taken over from this one."""
 
 
 class LogError(HanseError):
