@@ -93,6 +93,15 @@ class EventLog(Protocol):
         """Append durably, in order; returns (partition, offset) a record, once acknowledged."""
         ...
 
+    def produce_table(self, topic: str, rows: pa.Table) -> dict[int, OffsetRange]:
+        """Append an Arrow table durably, in order; the fast way for many records.
+
+        Columns `key` and `value` (binary or string); optional `headers` (as in `RECORDS`),
+        `timestamp` and `partition` (int32, null: by key). Returns, for each partition that got
+        rows, the range that encloses their offsets (other producers' records may lie in it).
+        """
+        ...
+
     def read(
         self,
         topic: str,
@@ -100,10 +109,13 @@ class EventLog(Protocol):
         *,
         max_records: int = 100_000,
         timeout_ms: int = 0,
+        topic_id: str | None = None,
     ) -> Fetched:
         """Records at and after `offsets`, fairly over partitions, waiting up to `timeout_ms` for some.
 
-        Raises HistoryLost when an offset lies below the partition's low mark or above its end.
+        May return fewer than there are; `next_offsets` says where to read on. Raises HistoryLost
+        when an offset lies below the partition's low mark or above its end, or when the topic is
+        no longer the one of `topic_id`; UnknownTopic; LogError for a partition that is not there.
         """
         ...
 
@@ -113,6 +125,14 @@ class EventLog(Protocol):
 
     def offsets_at(self, topic: str, timestamp_ms: int) -> dict[int, int]:
         """Per partition, the first offset whose timestamp is at or after the moment (else the end)."""
+        ...
+
+    def trim(self, topic: str, before: Mapping[int, int]) -> dict[int, OffsetRange]:
+        """Drop the records below the offsets given, a partition; returns the topic's ranges then.
+
+        A later read below an offset given raises HistoryLost. Raises HistoryLost for an offset
+        above the end.
+        """
         ...
 
     def close(self) -> None:
