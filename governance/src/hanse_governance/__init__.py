@@ -1,0 +1,1 @@
+"""Federated governance, computed: policies over a mesh's descriptors, schemas and projections."""

@@ -1,0 +1,128 @@
+"""`hanse check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from hanse.errors import ConfigError, HanseError
+
+if TYPE_CHECKING:
+    from hanse_governance.runner import Report
+
+CLEAN, FINDINGS, USAGE = 0, 1, 2
+Format = Literal["text", "json", "junit", "sarif", "github", "gitlab", "markdown"]
+_CACHE = "check"
+
+
+def check(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Only findings under these files or folders.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Compare with this git ref: branch, tag or commit.")
+    ] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(help="Only these codes or prefixes (PII, SCH002).")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Without these codes or prefixes.")] = None,
+    fail_on: Annotated[
+        Literal["error", "warning"], typer.Option(help="What makes the exit code 1.")
+    ] = "error",
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = "text",
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
+    waivers: Annotated[
+        bool, typer.Option("--waivers", help="List the waivers instead of the findings.")
+    ] = False,
+    explain: Annotated[str | None, typer.Option(help="Print the page of this policy.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do everything anew.")] = False,
+) -> None:
+    """Check products, contracts, schemas and projections against the mesh's policies.
+
+    Exit codes: 0 nothing found (or only what `--fail-on` lets pass), 1 findings, 2 the check could not
+    run: no mesh here, an unknown code, a base ref that does not exist.
+    """
+    try:
+        if explain is not None:
+            typer.echo(_page(explain))
+            return
+        report = _report(paths or [], base, select or [], ignore or [], no_cache)
+        text = _waiver_table(report) if waivers else _formatted(report, form)
+        _emit(text, output)
+    except HanseError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(USAGE) from None
+    if waivers:
+        raise typer.Exit(FINDINGS if any(w["state"] == "expired" for w in report.waivers) else CLEAN)
+    raise typer.Exit(FINDINGS if report.fails(fail_on) else CLEAN)
+
+
+def _report(
+    paths: list[Path], base: str | None, select: list[str], ignore: list[str], no_cache: bool
+) -> Report:
+    from hanse.settings import find_root, load_settings
+    from hanse_governance.runner import check_mesh
+
+    _known_codes([*select, *ignore])
+    places = [p.resolve() for p in paths]
+    for place, given in zip(places, paths, strict=True):
+        if not place.exists():
+            raise ConfigError("there is no such path", where=str(given))
+    root = find_root(places[0] if places else None)
+    outside = [p for p in places if not p.is_relative_to(root)]
+    if outside:
+        raise ConfigError(
+            "the paths are not all in one mesh", where=str(outside[0]), expected=f"inside {root}"
+        )
+    cache = None if no_cache else load_settings(root).data / _CACHE
+    report = check_mesh(root, base=base, cache_folder=cache)
+    return report.narrowed(select, ignore, [] if root in places else places)
+
+
+def _known_codes(patterns: list[str]) -> None:
+    from hanse_governance.federation import matches
+    from hanse_governance.policy import all_policies
+
+    for pattern in patterns:
+        if not any(matches(policy.code, (pattern,)) for policy in all_policies()):
+            known = sorted({policy.code[:3] for policy in all_policies()})
+            raise ConfigError(
+                f"no policy has the code {pattern!r}", expected=f"a code of {', '.join(known)}, or ALL"
+            )
+
+
+def _page(code: str) -> str:
+    from hanse_governance.docs import page
+    from hanse_governance.policy import all_policies
+
+    _known_codes([code])
+    return "\n".join(page(p) for p in all_policies() if p.code.startswith(code))
+
+
+def _formatted(report: Report, form: str) -> str:
+    from hanse_governance.reporters import FORMATS
+
+    return FORMATS[form](report)
+
+
+def _waiver_table(report: Report) -> str:
+    if not report.waivers:
+        return "No waivers.\n"
+    rows = [("code", "subject", "until", "state", "owner", "reason")]
+    rows += [tuple(w[k] for k in rows[0]) for w in report.waivers]  # type: ignore[misc]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _emit(text: str, output: Path | None) -> None:
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError("the report cannot be written", where=str(output), got=error.strerror) from error

@@ -1,0 +1,65 @@
+"""What the planner says of each projection, as a plain value that a cache can keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The planner said no: what, at which line and column of `projection.sql` (from 1), and the way out."""
+
+    what: str
+    line: int
+    column: int
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Tables read as written, output columns as (name, type), and the refusal if there is one.
+
+    `lineage` gives for each output column the (table, column) pairs that it comes from,
+    `filters` the pairs that decide which rows there are (conditions, joins, groupings).
+    `fingerprints` are the normalised rules in the text (its CASE expressions and filters).
+    """
+
+    tables: tuple[str, ...] = ()
+    columns: tuple[tuple[str, str], ...] | None = None
+    refusal: Refusal | None = None
+    lineage: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    filters: tuple[tuple[str, str], ...] = ()
+    fingerprints: tuple[str, ...] = ()
+    mode: str = ""
+
+    def sources_of(self, column: str) -> tuple[tuple[str, str], ...]:
+        """(table, column) pairs that an output column comes from."""
+        return dict(self.lineage).get(column, ())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain JSON values."""
+        refusal = self.refusal
+        return {
+            "tables": list(self.tables),
+            "columns": None if self.columns is None else [list(c) for c in self.columns],
+            "refusal": refusal and [refusal.what, refusal.line, refusal.column, refusal.advice],
+            "lineage": [[name, [list(s) for s in sources]] for name, sources in self.lineage],
+            "filters": [list(s) for s in self.filters],
+            "fingerprints": list(self.fingerprints),
+            "mode": self.mode,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Plan:
+        """The inverse of `as_dict`."""
+        columns, refusal = values["columns"], values["refusal"]
+        return cls(
+            tables=tuple(values["tables"]),
+            columns=None if columns is None else tuple((c[0], c[1]) for c in columns),
+            refusal=Refusal(*refusal) if refusal else None,
+            lineage=tuple((n, tuple((s[0], s[1]) for s in sources)) for n, sources in values["lineage"]),
+            filters=tuple((s[0], s[1]) for s in values["filters"]),
+            fingerprints=tuple(values["fingerprints"]),
+            mode=values["mode"],
+        )

@@ -1,0 +1,1 @@
+"""The policies that Hanse ships, one a file. `hanse_governance.policy.all_policies` finds them."""
