@@ -1,6 +1,7 @@
 """Records as Arrow, on their way into a log: the columns, their checks, and the split by partition."""
 
-# pyright: reportAttributeAccessIssue=false  (pyarrow.compute makes its functions at import)
+# pyarrow.compute makes its functions at import, unseen by type checkers
+# pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
