@@ -6,7 +6,7 @@ import io
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,8 +44,8 @@ def resolve_ref(root: Path, ref: str) -> str:
 
 
 @contextmanager
-def checked_out(root: Path, commit: str) -> Iterator[Path]:
-    """A temporary copy of the mesh's descriptors at that commit; gone afterwards. Empty if it was not there."""
+def checked_out(root: Path, commit: str) -> Generator[Path]:
+    """A temporary copy of the mesh's descriptors at that commit; Empty if it was not there then."""
     top = Path(_git(root, "rev-parse", "--show-toplevel").stdout.decode().strip()).resolve()
     inside = root.resolve().relative_to(top).as_posix()
     prefix = "" if inside == "." else f"{inside}/"

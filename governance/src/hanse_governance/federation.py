@@ -103,6 +103,8 @@ class Federation:
         if not self.mesh.selects(policy.code) and not (own and matches(policy.code, own.select)):
             return None
         common = _rank(self.mesh.severity.get(policy.code, policy.severity))
+        if policy.optional and policy.code not in self.mesh.severity:
+            common = -1
         stricter = _rank(own.severity[policy.code]) if own and policy.code in own.severity else -1
         rank = max(common, stricter)
         return None if rank < 0 else SEVERITIES[rank]

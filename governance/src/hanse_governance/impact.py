@@ -38,7 +38,9 @@ class Hit:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Hit:
         """The inverse of `as_dict`."""
-        return cls(**{**values, "columns": tuple(values["columns"])})
+        values = dict(values)
+        columns = tuple(values.pop("columns"))
+        return cls(**values, columns=columns)
 
 
 @dataclass(frozen=True, slots=True)

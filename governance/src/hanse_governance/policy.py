@@ -33,6 +33,8 @@ class Parameter:
 class Policy:
     """One rule. The docstring says what it checks, why, and shows examples; its page is made from it.
 
+    An `optional` policy runs only where a rules file gives it a severity.
+
     A policy reads the mesh's view and yields findings. It does no I/O of its own, so that the same
     rule runs in an editor, in CI and before registration.
     """
@@ -42,6 +44,7 @@ class Policy:
     severity: ClassVar[Severity]
     why: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
+    optional: ClassVar[bool] = False
 
     def check(self, mesh: MeshView) -> Iterator[Finding]:
         """All breaches in this mesh."""

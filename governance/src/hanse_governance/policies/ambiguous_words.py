@@ -46,7 +46,7 @@ class AmbiguousWords(Policy):
                     edge.product.full_name,
                     f"{term} means one thing in {theirs.name} and another in {ours.name}, "
                     f"and {edge.product.full_name} reads {edge.source}",
-                    fix=f"say in {ours.name}'s definition of {term} how it follows from that of {theirs.name}",
+                    fix=f"say in {ours.name}'s definition of {term} how it follows from {theirs.name}'s",
                 )
 
     def _clashes(self, ours: Domain, theirs: Domain, name: str) -> Iterator[str]:

@@ -44,10 +44,11 @@ class ContractMatches(Policy):
                     fix=f"select a column named {name}, or take it out of the contract",
                 )
             elif not comparable(contract_type(column), given[name]):
+                wanted = contract_type(column)
                 yield self.finding(
                     mesh.in_column(product, name, "physicalType"),
                     product.full_name,
-                    f"the contract promises {name} as {contract_type(column)}, the projection gives {given[name]}",
+                    f"the contract promises {name} as {wanted}, the projection gives {given[name]}",
                     fix="correct the type in the contract, or cast the column in the projection",
                 )
         for name in given:

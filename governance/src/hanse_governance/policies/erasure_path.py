@@ -23,9 +23,7 @@ class ErasurePath(Policy):
     code = "PII003"
     name = "erasure-path-broken"
     severity = "error"
-    why = (
-        "Personal values are encrypted with their subject's key; without the subject nobody can be forgotten."
-    )
+    why = "Personal values are encrypted with their subject's key; without a subject nobody is forgotten."
 
     def check(self, mesh: MeshView) -> Iterator[Finding]:
         """Each personal field."""
@@ -37,9 +35,7 @@ class ErasurePath(Policy):
                     continue
                 at = mesh.in_schema(schema.topic, "fields", ("name", field_name), "hanse.personal")
                 if subject not in fields:
-                    what = (
-                        f"the personal field {field_name} of {name} belongs to {subject!r}, which is no field"
-                    )
+                    what = f"the personal field {field_name} of {name} belongs to {subject!r}, no field"
                     yield self.finding(at, name, what, fix=f"name one of: {', '.join(fields)}")
                 elif "hanse.personal" in fields[subject]:
                     what = f"the subject {subject} of {field_name} in {name} is itself personal"

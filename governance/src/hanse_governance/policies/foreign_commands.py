@@ -38,5 +38,5 @@ class ForeignCommands(Policy):
                     mesh.in_topic(topic),
                     name,
                     f"the {topic.access} topic {name} is named like a command{seen}",
-                    fix="publish the fact that makes the other side act, in the past tense; or make it private",
+                    fix="publish the fact that makes others act, in the past tense; or make it private",
                 )

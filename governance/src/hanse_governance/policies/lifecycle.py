@@ -19,7 +19,7 @@ _NEXT: dict[Lifecycle, tuple[Lifecycle, ...]] = {
 
 
 class LifecycleLegal(Policy):
-    """A product's status moves draft → proposed → active → deprecated → retired, and none builds on the ending.
+    """A product's status moves draft → proposed → active → deprecated → retired.
 
     Back from `deprecated` to `active` is allowed, from `retired` nothing is. An active product does not
     read a draft or a retired one. Needs `--base` for the moves.

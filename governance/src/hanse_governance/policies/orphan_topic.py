@@ -12,7 +12,7 @@ from hanse_governance.view import MeshView
 class OrphanTopic(Policy):
     """Each public topic is read by some product.
 
-    Off unless the federation turns it on, because a topic may also serve readers outside the mesh.
+    Off unless a rules file gives it a severity, because a topic may also serve readers outside the mesh.
 
     ## Examples
 
@@ -24,6 +24,7 @@ class OrphanTopic(Policy):
     code = "OPS003"
     name = "topic-without-reader"
     severity = "warning"
+    optional = True
     why = "What nobody reads costs storage and care, and its owner cannot know when it may go."
 
     def check(self, mesh: MeshView) -> Iterator[Finding]:

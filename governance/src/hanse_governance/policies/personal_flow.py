@@ -41,7 +41,7 @@ class PersonalFlow(Policy):
                     yield self.finding(
                         mesh.in_column(product, column.name),
                         product.full_name,
-                        f"the column {column.name} of {product.full_name} comes from {source}, which is personal",
+                        f"the column {column.name} of {product.full_name} is personal: it comes from {source}",
                         fix="set `classification: personal`, or do not select it",
                         columns=(column.name,),
                     )

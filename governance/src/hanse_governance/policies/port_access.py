@@ -36,6 +36,6 @@ class PortAccess(Policy):
                 yield self.finding(
                     mesh.in_product(edge.product, "inputPorts", ("name", edge.source)),
                     edge.product.full_name,
-                    f"{edge.product.full_name} reads {edge.source}, which is {access} to {edge.source_domain}",
+                    f"{edge.product.full_name} reads {edge.source}, {access} to {edge.source_domain}",
                     fix=f"read a public topic or product of {edge.source_domain}, or ask its team for one",
                 )

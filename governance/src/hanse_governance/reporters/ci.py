@@ -19,7 +19,8 @@ def github(report: Report) -> str:
     for finding in report.findings:
         if finding.waiver:
             continue
-        place = f"file={_value(report.repository_path(finding.at.path))},line={finding.at.line},col={finding.at.column}"
+        file = _value(report.repository_path(finding.at.path))
+        place = f"file={file},line={finding.at.line},col={finding.at.column}"
         title = _value(f"{finding.code} {finding.name}")
         body = _data(f"{finding.what}\n{finding.why}\nTo mend it: {finding.fix}")
         lines.append(f"::{finding.severity} {place},title={title}::{body}")

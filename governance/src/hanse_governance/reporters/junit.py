@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def junit(report: Report) -> str:
-    """Errors are failures, warnings pass with their text in `system-out`; a clean policy is one passing case."""
+    """Errors are failures, warnings pass with a text; a clean policy is a passing case."""
     cases = [_case(finding) for finding in report.findings]
     broken = {finding.code for finding in report.findings}
     cases += [_passed(code, name) for code, name in report.policies if code not in broken]
