@@ -5,7 +5,8 @@
     ├── CommandRejected          a business rule said no (rule, message)
     ├── StoreError               the event store
     │   ├── ConcurrencyConflict  another writer was first
-    │   └── RelayHeld            another relay runs on the store
+    │   ├── RelayHeld            another relay runs on the store
+    │   └── SubjectForgotten     a person's key was destroyed
     ├── LogError                 the event log
     │   ├── UnknownTopic
     │   ├── TopicDrift           the topic exists with other settings
@@ -80,6 +81,10 @@ class RelayHeld(StoreError):
     """Another relay runs on the store, or has taken over from this one."""
 
 
+class SubjectForgotten(StoreError):
+    """The data subject was forgotten: nothing can be encrypted for it any more."""
+
+
 class LogError(HanseError):
     """The event log could not do what was asked."""
 
@@ -101,7 +106,9 @@ class SchemaError(HanseError):
 
 
 class IncompatibleSchema(SchemaError):
-    """A new version would break readers or writers of an older one."""
+    """A new version would break readers or writers of an older one; `findings` has all the reasons."""
+
+    findings: tuple[object, ...] = ()
 
 
 class DecodeError(SchemaError):

@@ -1,0 +1,115 @@
+"""The registry's SQLite file: tables, connections, transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hanse.errors import SchemaError
+
+BUSY_SECONDS = 30.0
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS schemas (
+    context TEXT NOT NULL, id INTEGER NOT NULL, guid TEXT NOT NULL, type TEXT NOT NULL, text TEXT NOT NULL,
+    refs TEXT NOT NULL, metadata TEXT, ruleset TEXT, identity TEXT NOT NULL,
+    PRIMARY KEY (context, id), UNIQUE (context, identity));
+CREATE TABLE IF NOT EXISTS versions (
+    context TEXT NOT NULL, subject TEXT NOT NULL, version INTEGER NOT NULL, id INTEGER NOT NULL,
+    deleted INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
+    PRIMARY KEY (context, subject, version));
+CREATE INDEX IF NOT EXISTS versions_by_id ON versions (context, id);
+CREATE TABLE IF NOT EXISTS uses (
+    context TEXT NOT NULL, id INTEGER NOT NULL, subject TEXT NOT NULL, version INTEGER NOT NULL,
+    PRIMARY KEY (context, id, subject, version));
+CREATE INDEX IF NOT EXISTS uses_by_subject ON uses (subject, version);
+CREATE TABLE IF NOT EXISTS settings (
+    kind TEXT NOT NULL, scope TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, scope));
+CREATE TABLE IF NOT EXISTS counters (context TEXT PRIMARY KEY, last_id INTEGER NOT NULL);
+CREATE VIEW IF NOT EXISTS registered AS
+    SELECT v.context, v.subject, v.version, v.id, s.guid, s.type, s.text, s.refs, s.metadata, s.ruleset,
+           v.deleted, v.created_ms
+    FROM versions v JOIN schemas s ON s.context = v.context AND s.id = v.id;
+"""
+
+
+class Database:
+    """One SQLite file, a connection per thread. Writes take the lock at once (BEGIN IMMEDIATE)."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._open: list[sqlite3.Connection] = []
+        self._closed = False
+        with self.writing() as con:
+            for statement in _TABLES.strip().split(";\n"):
+                con.execute(statement)
+
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection. Raises SchemaError after close."""
+        if self._closed:
+            raise SchemaError("the schema registry is closed", where=str(self.path))
+        con: sqlite3.Connection | None = getattr(self._local, "con", None)
+        if con is None:
+            con = self._connect()
+            self._local.con = con
+        return con
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            con = sqlite3.connect(
+                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            con.execute("PRAGMA journal_mode=WAL")
+            con.execute("PRAGMA synchronous=FULL")
+        except sqlite3.DatabaseError as error:
+            raise SchemaError(
+                "the schema registry cannot be opened", where=str(self.path), got=str(error)
+            ) from error
+        with self._lock:
+            self._open.append(con)
+        return con
+
+    @contextmanager
+    def reading(self) -> Generator[sqlite3.Connection]:
+        """A consistent view for the block; keep it short."""
+        con = self.connection()
+        if con.in_transaction:
+            yield con
+            return
+        con.execute("BEGIN")
+        try:
+            yield con
+        finally:
+            con.execute("ROLLBACK")
+
+    @contextmanager
+    def writing(self) -> Generator[sqlite3.Connection]:
+        """A write transaction: committed at the end of the block, rolled back when it raises."""
+        con = self.connection()
+        try:
+            con.execute("BEGIN IMMEDIATE")
+            try:
+                yield con
+            except BaseException:
+                con.execute("ROLLBACK")
+                raise
+            con.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            if con.in_transaction:
+                con.execute("ROLLBACK")
+            raise SchemaError(
+                "the schema registry could not be written", where=str(self.path), got=str(error)
+            ) from error
+
+    def close(self) -> None:
+        """Close all connections; the registry is unusable afterwards."""
+        self._closed = True
+        with self._lock:
+            while self._open:
+                self._open.pop().close()
