@@ -1,0 +1,40 @@
+"""`hanse domain`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hanse.cli.scaffold import show
+
+app = typer.Typer(no_args_is_help=True, help="Make and list domains.")
+
+
+@app.command("new")
+def new(name: Annotated[str, typer.Argument(help="Lower-case letters, digits and _: returns.")]) -> None:
+    """Make a domain: its team, its language, one topic with a schema, and its place in Dagster."""
+    from hanse.scaffold import domain_new
+    from hanse.settings import find_root
+
+    root = find_root()
+    show(domain_new(root, name), root)
+    typer.echo(f"\nNext: hanse product new {name}/…, then hanse check")
+
+
+@app.command("list")
+def list_domains() -> None:
+    """List the domains with their teams, topics and products."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from hanse.bootstrap import Mesh
+
+    with Mesh.open() as mesh:
+        table = Table("domain", "team", "topics", "products", "purpose")
+        for domain in mesh.model.domains:
+            products = sum(p.domain == domain.name for p in mesh.model.products)
+            table.add_row(
+                domain.name, domain.team.name, str(len(domain.topics)), str(products), domain.purpose
+            )
+    Console().print(table)
