@@ -1,0 +1,32 @@
+"""Chooses the event store that the settings name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hanse.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hanse.ports.event_store import EventStore
+    from hanse.settings import Settings
+
+
+def open_store(settings: Settings, domain: str) -> EventStore:
+    """The event store of a domain, made on first use.
+
+    `sqlite:` gives a file of its own per domain; `postgresql://…` a schema of its own in that database.
+    Raises ConfigError for another address, StoreError when the store cannot be opened.
+    """
+    if settings.store == "sqlite:":
+        from hanse.adapters.eventsourcing_store import SQLiteEventStore
+
+        return SQLiteEventStore(settings.store_path(domain))
+    if settings.store.startswith(("postgresql://", "postgres://")):
+        from hanse.adapters.postgres_store import PostgresEventStore
+
+        return PostgresEventStore(settings.store, schema=f"hanse_{domain}")
+    raise ConfigError(
+        "the setting `store` names no known event store",
+        expected="sqlite: or postgresql://user@host/database",
+        got=settings.store.split("@")[-1],
+    )

@@ -1,0 +1,50 @@
+"""The toolkit by which a team builds its domain: aggregates, events, commands and their service.
+
+A domain's code imports from here (and `hanse.domain.demo` for its demo streams) and nothing else of Hanse.
+"""
+
+from hanse.domain.aggregate import Aggregate, applies, decides
+from hanse.domain.application import Application, Integration, Publish
+from hanse.domain.discovery import load
+from hanse.domain.messages import (
+    Command,
+    Event,
+    PersonalText,
+    ValueObject,
+    command,
+    event,
+    require,
+    upcaster,
+    value,
+)
+from hanse.domain.service import Accepted, ApplicationService, Rejected, Request, RetryPolicy
+from hanse.domain.values import Money
+from hanse.errors import CommandRejected
+from hanse.model.envelope import Envelope
+
+__all__ = [
+    "Accepted",
+    "Aggregate",
+    "Application",
+    "ApplicationService",
+    "Command",
+    "CommandRejected",
+    "Envelope",
+    "Event",
+    "Integration",
+    "Money",
+    "PersonalText",
+    "Publish",
+    "Rejected",
+    "Request",
+    "RetryPolicy",
+    "ValueObject",
+    "applies",
+    "command",
+    "decides",
+    "event",
+    "load",
+    "require",
+    "upcaster",
+    "value",
+]

@@ -1,0 +1,310 @@
+"""The application service: hands commands to aggregates and commits what they decide."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from hanse.domain.aggregate import Aggregate
+from hanse.domain.codec import check_message
+from hanse.domain.messages import Command, Event
+from hanse.domain.storage import EventSerializer
+from hanse.errors import CommandRejected, ConcurrencyConflict, SubjectForgotten
+from hanse.model.envelope import Envelope, event_id, utc_now
+from hanse.ports.event_store import StoredEvent, StoredVerdict
+
+if TYPE_CHECKING:
+    from hanse.domain.application import Application
+    from hanse.domain.subjects import SubjectKeys
+    from hanse.ports.event_store import EventStore
+
+MAX_EVENT_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command on its way: its id makes it idempotent, its time (UTC) is when it was given.
+
+    Without ids, new ones are drawn; correlation falls back to the command's own id.
+    """
+
+    command: Command
+    command_id: UUID = field(default_factory=uuid.uuid4)
+    at: datetime | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    traceparent: str | None = None
+    user_id: str | None = None
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The command added versions `first_version` to `last_version` to its stream.
+
+    `position` is that of the last event in the store. A command that changes nothing adds none.
+    """
+
+    command_id: UUID
+    stream_id: UUID
+    first_version: int
+    last_version: int
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The rule that refused the command, and why."""
+
+    command_id: UUID
+    rule: str
+    message: str
+
+
+Verdict = Accepted | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event of a stream with where and why it was recorded."""
+
+    version: int
+    position: int
+    event: Event
+    envelope: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a batch is decided anew when another writer was first, and the first pause in seconds."""
+
+    attempts: int = 8
+    pause_s: float = 0.002
+
+
+class ApplicationService:
+    """Handles the commands of one domain. Not to be shared between threads; processes may run one each.
+
+    Aggregates stay in memory between batches (`cache` of them at most) and are dropped as soon as another
+    writer changes them.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        store: EventStore,
+        keys: SubjectKeys,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        retry: RetryPolicy | None = None,
+        cache: int = 50_000,
+    ) -> None:
+        self._application = application
+        self._store = store
+        self._keys = keys
+        self._serializer = EventSerializer(application, keys)
+        self._clock = clock
+        self._retry = retry or RetryPolicy()
+        self._cache_size = cache
+        self._aggregates: dict[UUID, Aggregate] = {}
+        self._head = 0
+
+    def handle(self, command: Command | Request) -> Accepted:
+        """Handle one command in a commit of its own. Raises CommandRejected, on every repetition too."""
+        verdict = self.handle_many([command])[0]
+        if isinstance(verdict, Rejected):
+            raise CommandRejected(verdict.rule, verdict.message)
+        return verdict
+
+    def handle_many(self, commands: Sequence[Command | Request]) -> list[Verdict]:
+        """Handle the commands in order and in one commit; each is accepted or rejected on its own.
+
+        A command id that was handled before, or stands earlier in the batch, gets its first verdict again.
+        Raises ConcurrencyConflict when other writers were first at every attempt; then nothing is stored.
+        """
+        requests = [c if isinstance(c, Request) else Request(c) for c in commands]
+        pause = self._retry.pause_s
+        for attempt in range(1, self._retry.attempts + 1):
+            try:
+                return self._attempt(requests)
+            except ConcurrencyConflict:
+                if attempt == self._retry.attempts:
+                    raise
+                time.sleep(pause)
+                pause *= 2
+        raise AssertionError("a retry policy has at least one attempt")
+
+    def load(self, aggregate: type[Aggregate], identity: str, *, version: int | None = None) -> Aggregate:
+        """The aggregate now, or as it was after `version` events. Version 0 when it does not exist."""
+        return aggregate.replay(
+            recorded.event for recorded in self.history(aggregate, identity, version=version)
+        )
+
+    def history(
+        self, aggregate: type[Aggregate], identity: str, *, version: int | None = None
+    ) -> list[Recorded]:
+        """The aggregate's events, oldest first, up to `version`."""
+        stored = self._store.stream(aggregate.stream_id(identity), up_to=version)
+        return [Recorded(s.version, s.position or 0, *self._serializer.read(s)) for s in stored]
+
+    def _attempt(self, requests: Sequence[Request]) -> list[Verdict]:
+        known = self._store.verdicts([request.command_id for request in requests])
+        verdicts = {command_id: _verdict(stored) for command_id, stored in known.items()}
+        new = [r for r in {r.command_id: r for r in reversed(requests)}.values() if r.command_id not in known]
+        if new:
+            new.reverse()
+            self._refresh()
+            batch = _Batch(self._serializer, self._clock())
+            try:
+                with self._keys.batch():
+                    self._decide(new, batch)
+                    self._keys.commit()
+                    positions = self._store.append(batch.events, batch.verdicts)
+            except BaseException:
+                for stream_id in batch.touched:
+                    self._aggregates.pop(stream_id, None)
+                raise
+            self._head = positions[-1] if positions and positions[0] == self._head + 1 else self._head
+            if batch.forgotten:
+                self._keys.forget_all(batch.forgotten)
+            verdicts.update(batch.outcome(positions))
+        return [verdicts[request.command_id] for request in requests]
+
+    def _decide(self, requests: Sequence[Request], batch: _Batch) -> None:
+        addressed = [self._address(request.command) for request in requests]
+        self._fetch([a for a in addressed if a is not None])
+        for request, address in zip(requests, addressed, strict=True):
+            if address is None:
+                batch.reject(request, UUID(int=0), _unaddressed(request.command))
+            else:
+                cls, stream_id = address
+                aggregate = self._aggregates.get(stream_id)
+                if aggregate is None:
+                    aggregate = self._aggregates[stream_id] = cls()
+                batch.decide(request, stream_id, aggregate)
+
+    def _address(self, command: Command) -> tuple[type[Aggregate], UUID] | None:
+        cls = self._application.commands.get(type(command))
+        identity = getattr(command, cls.identity) if cls else None
+        if cls is None or type(identity) is not str:
+            return None
+        return cls, cls.stream_id(identity)
+
+    def _refresh(self) -> None:
+        """Drop the aggregates that another writer has changed since the last look."""
+        head = self._store.head()
+        if head == self._head:
+            return
+        if head - self._head > 1_000 or not self._aggregates:
+            self._aggregates.clear()
+        else:
+            for event in self._store.read_all(after=self._head, limit=head - self._head):
+                self._aggregates.pop(event.stream_id, None)
+        self._head = head
+
+    def _fetch(self, addressed: Sequence[tuple[type[Aggregate], UUID]]) -> None:
+        wanted = {stream_id: cls for cls, stream_id in addressed if stream_id not in self._aggregates}
+        if len(self._aggregates) + len(wanted) > self._cache_size:
+            self._aggregates.clear()
+            wanted = {stream_id: cls for cls, stream_id in addressed}
+        for stream_id, events in self._store.streams(list(wanted)).items():
+            self._aggregates[stream_id] = wanted[stream_id].replay(
+                self._serializer.read(stored)[0] for stored in events
+            )
+
+
+class _Batch:
+    """What one commit will hold."""
+
+    def __init__(self, serializer: EventSerializer, now: datetime) -> None:
+        self._serializer = serializer
+        self._now = now
+        self.events: list[StoredEvent] = []
+        self.verdicts: list[StoredVerdict] = []
+        self.ends: list[int] = []
+        self.touched: set[UUID] = set()
+        self.forgotten: list[str] = []
+
+    def decide(self, request: Request, stream_id: UUID, aggregate: Aggregate) -> None:
+        self.touched.add(stream_id)
+        try:
+            check_message(request.command)
+            decided = aggregate.decide(request.command)
+            stored = self._store_form(request, stream_id, aggregate.version, decided)
+        except CommandRejected as rejection:
+            self.reject(request, stream_id, rejection)
+            return
+        except SubjectForgotten as error:
+            self.reject(request, stream_id, CommandRejected("subject-forgotten", error.what))
+            return
+        first = aggregate.version + 1
+        for event in decided:
+            aggregate.apply(event)
+            if type(event).forgets_subject:
+                self.forgotten.append(getattr(event, type(event).subject_field or ""))
+        self.events.extend(stored)
+        self._add(StoredVerdict(request.command_id, stream_id, first, aggregate.version))
+
+    def reject(self, request: Request, stream_id: UUID, rejection: CommandRejected) -> None:
+        self._add(
+            StoredVerdict(request.command_id, stream_id, rule=rejection.rule, message=rejection.message)
+        )
+
+    def outcome(self, positions: Sequence[int]) -> dict[UUID, Verdict]:
+        """The verdicts, with the positions that the store gave."""
+        found: dict[UUID, Verdict] = {}
+        for stored, end in zip(self.verdicts, self.ends, strict=True):
+            added = stored.last_version >= stored.first_version > 0
+            found[stored.command_id] = _verdict(stored, positions[end - 1] if added else None)
+        return found
+
+    def _add(self, verdict: StoredVerdict) -> None:
+        self.verdicts.append(verdict)
+        self.ends.append(len(self.events))
+
+    def _store_form(
+        self, request: Request, stream_id: UUID, version: int, events: Sequence[Event]
+    ) -> list[StoredEvent]:
+        command_id = str(request.command_id)
+        at = request.at or self._now
+        stored: list[StoredEvent] = []
+        for index, event in enumerate(events):
+            envelope = Envelope(
+                event_id(request.command_id, index, at),
+                at,
+                request.correlation_id or command_id,
+                request.causation_id or command_id,
+                command_id,
+                request.traceparent,
+                request.user_id,
+                request.session_id,
+            )
+            state = self._serializer.write(event, envelope)
+            if len(state) > MAX_EVENT_BYTES:
+                raise CommandRejected(
+                    "event-too-large",
+                    f"{type(event).event_name} has {len(state)} bytes, {MAX_EVENT_BYTES} are allowed",
+                )
+            stored.append(StoredEvent(stream_id, version + index + 1, type(event).event_name, state))
+        return stored
+
+
+def _verdict(stored: StoredVerdict, position: int | None = None) -> Verdict:
+    if stored.rule is not None:
+        return Rejected(stored.command_id, stored.rule, stored.message or "")
+    return Accepted(
+        stored.command_id,
+        stored.stream_id,
+        stored.first_version,
+        stored.last_version,
+        stored.position if position is None else position,
+    )
+
+
+def _unaddressed(command: Command) -> CommandRejected:
+    return CommandRejected("command-unknown", f"no aggregate is addressed by {type(command).__name__}")
