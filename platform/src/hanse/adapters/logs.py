@@ -11,11 +11,18 @@ from hanse.settings import Settings
 
 
 def open_log(settings: Settings) -> EventLog:
-    """The log of `settings.log`. Raises ConfigError for an address that means nothing.
+    """The log of `settings.log` with the mesh's archive below it. Raises ConfigError.
 
     `sqlite:` is the embedded log, with the options `?sync=full|normal` and `?max_bytes=N`;
     `kafka://host:port[,host:port]` is Apache Kafka, with client settings as options.
     """
+    from hanse.log.archive import Archive
+    from hanse.log.archived import ArchivedLog
+
+    return ArchivedLog(_open(settings), Archive(settings.archive_path))
+
+
+def _open(settings: Settings) -> EventLog:
     scheme = urlsplit(settings.log).scheme
     if scheme == "sqlite":
         return _sqlite(settings)

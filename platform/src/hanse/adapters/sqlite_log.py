@@ -34,6 +34,7 @@ from hanse.adapters.sqlite_log_storage import (
     prepare,
     transaction,
 )
+from hanse.adapters.sqlite_log_upkeep import Compaction, Upkeep, expired
 from hanse.errors import HistoryLost, LogError, TopicDrift, UnknownTopic
 from hanse.log import rows as rows_of
 from hanse.log.partitioner import Int32s, NullKeys
@@ -319,6 +320,43 @@ class SqliteLog:
                     (num, partition, offset),
                 )
             return _ranges(con, num)
+
+    # upkeep
+
+    def expired(self, topic: str, now: int) -> dict[int, int]:
+        """Per partition, the offset below which the topic's retention has passed, whole batches only.
+
+        Time is that of the records; bytes are those stored, a partition. `now` is in milliseconds.
+        """
+        with errors_named(self.path), self._readers.borrow() as con:
+            con.execute("BEGIN")
+            row = self._topic_row(topic, con)
+            num, spec = row[0], _info(row).spec
+            return {p: expired(con, num, p, spec, now) for p in _ranges(con, num)}
+
+    def compact(self, topic: str, *, now: int | None = None, grace_ms: int = 86_400_000) -> Compaction:
+        """Rewrite the topic: in a compacted one the latest record of each key stays, small batches
+        are merged in any. A tombstone goes once it was in the log for `grace_ms`; offsets stay."""
+        num, _, _, cleanup, *_ = self._topic_row(topic)
+        upkeep = Upkeep(self.writing, topic, num, cleanup == "compact")
+        horizon = (rows_of.now_ms() if now is None else now) - grace_ms
+        total = Compaction(0, 0)
+        for partition in self.ranges(topic):
+            with errors_named(self.path), self._readers.borrow() as con:
+                total += upkeep.partition(con, partition, horizon)
+        return total
+
+    def reclaim(self) -> None:
+        """Finish deletions and give free pages back to the file system."""
+        self.sweep()
+        free = 1
+        while free:
+            with self._commit_lock, errors_named(self.path), self._turns.take():
+                self._refuse_closed()
+                self._writer.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+                free = int(self._writer.execute("PRAGMA freelist_count").fetchone()[0])
+        with self._commit_lock, errors_named(self.path):
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Release files and connections; later calls fail."""

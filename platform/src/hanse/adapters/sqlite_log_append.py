@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from hanse.adapters.sqlite_log_storage import ROW_RECORDS, Row, encode, insert, pieces
 from hanse.errors import LogError
+from hanse.log.rows import now_ms
 
 _EAGER = 1_000
 
@@ -118,6 +119,7 @@ def store(con: sqlite3.Connection, group: list[Append], prepared: Prepared) -> N
 def _store_partition(
     con: sqlite3.Connection, topic: int, partition: int, high: int, work: list[tuple[list[Chunk], list[Row]]]
 ) -> int:
+    now = now_ms()
     for chunks, rows in work:
         base = high
         for chunk in chunks:
@@ -127,7 +129,7 @@ def _store_partition(
         for r in rows:
             last = high + r.count - 1
             place = (topic, partition, last, high, r.count)
-            stored.append((*place, r.min_ts, r.max_ts, r.raw_size, r.crc, 0, r.data))
+            stored.append((*place, r.min_ts, r.max_ts, now, r.raw_size, r.crc, 0, r.data))
             high = last + 1
         insert(con, stored)
     return high

@@ -59,6 +59,7 @@ CREATE TABLE batches (
     count INTEGER NOT NULL,
     min_ts INTEGER NOT NULL,
     max_ts INTEGER NOT NULL,
+    appended_ms INTEGER NOT NULL,
     raw_size INTEGER NOT NULL,
     crc INTEGER NOT NULL,
     sparse INTEGER NOT NULL,
@@ -307,10 +308,5 @@ class Readers:
 
 
 def insert(con: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
-    """Insert rows of (topic, partition, last, base, count, min_ts, max_ts, raw_size, crc, sparse, data)."""
-    con.executemany(
-        "INSERT INTO batches"
-        " (topic, partition, last, base, count, min_ts, max_ts, raw_size, crc, sparse, data)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
-    )
+    """Insert rows of `batches`: all columns but the id, in the order of the schema."""
+    con.executemany("INSERT INTO batches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
