@@ -12,6 +12,7 @@
     │   ├── TopicDrift           the topic exists with other settings
     │   └── HistoryLost          offsets gone, or the topic was made again
     ├── SchemaError              schemas and the registry
+    │   ├── UnknownSchema        the registry answered that it has no such schema
     │   ├── IncompatibleSchema
     │   └── DecodeError
     ├── UnsupportedSQL           the projection language (clause, line, column, advice)
@@ -103,6 +104,10 @@ class HistoryLost(LogError):
 
 class SchemaError(HanseError):
     """A schema is malformed, unknown or unusable."""
+
+
+class UnknownSchema(SchemaError):
+    """The registry has no schema of that id, subject or version; it did answer."""
 
 
 class IncompatibleSchema(SchemaError):

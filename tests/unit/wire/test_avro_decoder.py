@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from hanse.errors import DecodeError, SchemaError
+from hanse.errors import DecodeError, SchemaError, UnknownSchema
 from hanse.ports.schema_registry import RegisteredSchema
 from hanse.wire.avro import reasons
 from hanse.wire.avro.columns import PAD, SLOW, Columns
@@ -40,7 +40,7 @@ class FakeRegistry:
 
     def by_id(self, schema_id: int) -> RegisteredSchema:
         if schema_id not in self.schemas:
-            raise SchemaError(f"unknown schema id {schema_id}")
+            raise UnknownSchema(f"no schema {schema_id}")
         return RegisteredSchema(
             "t-value", 1, schema_id, self.schema_type, json.dumps(self.schemas[schema_id])
         )
@@ -296,6 +296,15 @@ def test_each_bad_record_is_named_and_the_others_go_on() -> None:
     assert found[9] == reasons.BOOLEAN
     assert found[10] == reasons.VARINT
     assert found[11] == reasons.TRUNCATED
+
+
+def test_an_outage_of_the_registry_poisons_nothing() -> None:
+    class Down(FakeRegistry):
+        def by_id(self, schema_id: int) -> RegisteredSchema:
+            raise SchemaError("the registry does not answer")
+
+    with pytest.raises(SchemaError, match="does not answer"):
+        Decoder(Down({}), json.dumps(record(a="int"))).decode(rows([frame(7, b"\x02")]))
 
 
 def test_bytes_that_swap_between_records_are_not_read_on() -> None:

@@ -9,7 +9,7 @@ import threading
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from hanse.errors import ConfigError, IncompatibleSchema, SchemaError
+from hanse.errors import ConfigError, IncompatibleSchema, SchemaError, UnknownSchema
 from hanse.ports.schema_registry import RegisteredSchema, SchemaReference, SchemaType
 from hanse.schemas.finding import short
 
@@ -146,7 +146,7 @@ class RegistryClient:
         return connection, True
 
 
-class SchemaNotThere(SchemaError):
+class SchemaNotThere(UnknownSchema):
     """The registry answered 404."""
 
 

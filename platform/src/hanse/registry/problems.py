@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hanse.errors import SchemaError
+from hanse.errors import SchemaError, UnknownSchema
 
 SUBJECT_NOT_FOUND = 40401
 VERSION_NOT_FOUND = 40402
@@ -35,6 +35,10 @@ class RegistryProblem(SchemaError):
         self.status = code // 100
 
 
+class NoSuchSchema(RegistryProblem, UnknownSchema):
+    """The schema is not registered."""
+
+
 def subject_not_found(subject: str) -> RegistryProblem:
     """No live version is registered under the subject."""
     return RegistryProblem(SUBJECT_NOT_FOUND, f"Subject '{subject}' not found.")
@@ -47,6 +51,6 @@ def version_not_found(version: int | str) -> RegistryProblem:
 
 def schema_not_found(schema_id: int | str | None = None) -> RegistryProblem:
     """No schema has that id, or the schema is not registered."""
-    return RegistryProblem(
+    return NoSuchSchema(
         SCHEMA_NOT_FOUND, "Schema not found" if schema_id is None else f"Schema {schema_id} not found"
     )

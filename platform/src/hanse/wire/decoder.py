@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from hanse.errors import DecodeError, HanseError, SchemaError
+from hanse.errors import DecodeError, HanseError, SchemaError, UnknownSchema
 from hanse.ports.schema_registry import SchemaRegistry
 from hanse.wire.avro.columns import SLOW, Columns
 from hanse.wire.avro.resolve import Plan, resolve
@@ -18,6 +18,10 @@ from hanse.wire.avro.types import arrow_schema
 from hanse.wire.frame import NO_FRAME, Ints, Values, schema_ids, values_of
 
 NO_VALUE = "the record has no value"
+
+
+class UnusableSchema(DecodeError):
+    """The records of one schema id cannot be read: unknown to the registry, or of no use to the reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Decoder:
     """Reads Confluent-framed Avro of any version into one reader's schema.
 
     Writers' schemas come from the registry by id and are planned once each. A record that cannot be
-    read never hinders another. Raises SchemaError when the reader's schema is no record or recursive.
+    read never hinders another. Raises SchemaError when the reader's schema is no record or recursive,
+    and lets through what a registry raises that does not answer: an outage poisons nothing.
     """
 
     def __init__(self, registry: SchemaRegistry, reader_schema: str | dict[str, Any]) -> None:
@@ -63,7 +68,7 @@ class Decoder:
             which = np.flatnonzero(framed & (ids == schema_id))
             try:
                 plan = self._plan(schema_id)
-            except SchemaError as error:
+            except UnusableSchema as error:
                 poison += [
                     Poison(int(i), f"schema id {schema_id} cannot be used", _named(error)) for i in which
                 ]
@@ -76,11 +81,20 @@ class Decoder:
 
     def _plan(self, schema_id: int) -> Plan:
         if schema_id not in self._plans:
-            written = self.registry.by_id(schema_id)
-            if written.schema_type != "AVRO":
-                raise SchemaError(f"schema {schema_id} is {written.schema_type}, this topic is read as AVRO")
-            self._plans[schema_id] = resolve(parse(written.schema), self.reader)
+            self._plans[schema_id] = self._planned(schema_id)
         return self._plans[schema_id]
+
+    def _planned(self, schema_id: int) -> Plan:
+        try:
+            written = self.registry.by_id(schema_id)
+        except UnknownSchema as error:
+            raise UnusableSchema(f"unknown schema id {schema_id}: {error.what}") from error
+        if written.schema_type != "AVRO":
+            raise UnusableSchema(f"schema {schema_id} is {written.schema_type}; this topic is read as AVRO")
+        try:
+            return resolve(parse(written.schema), self.reader)
+        except SchemaError as error:
+            raise UnusableSchema(f"schema {schema_id}: {error.what}") from error
 
     def _group(self, plan: Plan, values: Values, which: Ints) -> tuple[pa.Table, Ints, list[Poison]]:
         """The records of one writer's schema."""

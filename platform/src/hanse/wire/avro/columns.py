@@ -282,7 +282,7 @@ class Columns:
 
     def _duration(self, flat: npt.NDArray[np.uint8], at: Cursor) -> pa.Array:
         parts = flat.view("<u4").astype(np.int64)
-        self.fail(at, (parts[:, :2] >= 1 << 31).any(axis=1), reasons.DURATION)
+        self.fail(at, (parts[:, 0] >= 1 << 31) | (parts[:, 1] >= 1 << 31), reasons.DURATION)
         out = np.zeros(len(flat), dtype=[("m", "<i4"), ("d", "<i4"), ("n", "<i8")])
         out["m"], out["d"], out["n"] = parts[:, 0], parts[:, 1], parts[:, 2] * 1_000_000
         return pa.Array.from_buffers(pa.month_day_nano_interval(), len(flat), [None, pa.py_buffer(out)])
