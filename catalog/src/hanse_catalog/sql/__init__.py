@@ -1,0 +1,1 @@
+"""Readers' SQL: what is allowed, and how it is run apart from everything else."""

@@ -1,0 +1,32 @@
+"""The worker process: shuts itself in, and only then loads DuckDB. Started by the pool, never by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from hanse_catalog.sql import sandbox
+
+
+def main() -> None:
+    """Started as `python -I -m hanse_catalog.sql.worker CONFIG`; speaks frames on input and output."""
+    sys.setrecursionlimit(6_000)
+    config = json.loads(sys.argv[1])
+    source, out = os.dup(0), os.dup(1)
+    silent = os.open(os.devnull, os.O_RDWR)
+    os.dup2(silent, 0)
+    os.dup2(silent, 1)
+    held = sandbox.confine(read=[*sandbox.library_paths(), config["data"]], write=[config["temp"]])
+
+    from hanse_catalog.sql import runner
+
+    worker = runner.Worker(config)
+    limits = worker.lock()
+    confinement = {**held.as_dict(), "limits": limits, "complete": held.complete and limits}
+    runner.hello(out, confinement)
+    runner.serve(worker, source, out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Readers' SQL by example: every attack is refused, every honest query runs, in real confined workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from hanse.errors import QueryRefused
+from hanse_catalog.sql.service import Limits, Query, QueryService
+from helpers.catalog_mesh import SampleMesh
+
+CASES = Path(__file__).parent / "cases"
+
+
+def _cases(name: str) -> list[str]:
+    lines = (CASES / name).read_text(encoding="utf-8").splitlines()
+    return [
+        line.replace("\\n", "\n").replace("\\0", "\0") for line in lines if line and not line.startswith("#")
+    ]
+
+
+class Bench:
+    """A query service on an event loop of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self._runner = asyncio.Runner()
+        self.mesh = SampleMesh(root)
+        self.service = QueryService(self.mesh, limits=Limits(seconds=10))
+        self._runner.run(self.service.start())
+
+    def run(self, work: Callable[[QueryService], Awaitable[Any]]) -> Any:
+        async def main() -> Any:
+            return await work(self.service)
+
+        return self._runner.run(main())
+
+    def json(self, sql: str, **query: Any) -> dict[str, Any]:
+        async def work(service: QueryService) -> bytes:
+            return await (await service.open(Query(sql, **query))).read()
+
+        return orjson.loads(self.run(work))
+
+    def close(self) -> None:
+        self._runner.run(self.service.close())
+        self._runner.close()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    bench = Bench(tmp_path_factory.mktemp("mesh"))
+    yield bench
+    bench.close()
+
+
+@pytest.mark.parametrize("sql", _cases("legit.sql"))
+def test_an_honest_query_runs(bench: Bench, sql: str) -> None:
+    answer = bench.json(sql)
+    assert answer["row_count"] == len(answer["rows"]) > 0
+
+
+@pytest.mark.parametrize("sql", _cases("attacks.sql"))
+def test_an_attack_is_refused_before_it_runs(bench: Bench, sql: str) -> None:
+    before = bench.service.pool.replaced
+    with pytest.raises(QueryRefused):
+        bench.json(sql)
+    assert bench.service.pool.replaced == before, "a worker died of it"
