@@ -1,0 +1,20 @@
+"""`hanse up`: serve the catalog and keep the products up to date."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hanse.bootstrap import Mesh
+
+
+def up(
+    dagster: Annotated[bool, typer.Option(help="Start Dagster too, and let its sensors run the products.")] = False,
+    products: Annotated[bool, typer.Option(help="Run the products whose streams have moved.")] = True,
+) -> None:
+    """Serve the catalog and keep the products up to date."""
+    from hanse.runtime import serve
+
+    with Mesh.open() as mesh:
+        serve.up(mesh, dagster=dagster, products=products)

@@ -1,0 +1,46 @@
+"""Keeps a mesh moving: relays committed events and publishes the products whose streams moved."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from hanse.bootstrap import Mesh
+from hanse.errors import HanseError, LeaseHeld
+from hanse.runtime.products import in_order, lag, run_product
+from hanse.runtime.relays import relay_all
+
+logger = logging.getLogger("hanse.keeper")
+
+
+def keep(mesh: Mesh, stop: threading.Event, *, products: bool, interval: float = 2.0) -> None:
+    """Loop until `stop` is set. A product that fails is reported and tried again when its stream moves."""
+    tried: dict[str, str] = {}
+    while not stop.is_set():
+        _guarded("relay", lambda: relay_all(mesh))
+        if products:
+            for product in in_order(mesh.model):
+                _guarded(product.full_name, lambda name=product.full_name: _advance(mesh, name, tried))
+        stop.wait(interval)
+
+
+def _advance(mesh: Mesh, name: str, tried: dict[str, str]) -> None:
+    behind = lag(mesh, name)
+    if not behind.records or tried.get(name) == behind.head:
+        return
+    tried[name] = behind.head
+    run = run_product(mesh, name)
+    if run.rejected:
+        logger.error("%s", run.rejected)
+    else:
+        logger.info("%s: %s rows, %s records read", name, run.rows, run.records)
+
+
+def _guarded(what: str, step: Callable[[], object]) -> None:
+    try:
+        step()
+    except LeaseHeld as error:
+        logger.info("%s: %s", what, error.what)
+    except HanseError as error:
+        logger.error("%s: %s", what, error)

@@ -1,0 +1,93 @@
+"""Totals of products against plain DuckDB over the input that the mesh was fed.
+
+A domain's module `totals` names them: `TOTALS` is a list of (name, SQL over the products, SQL over the
+input). Over real files the input's tables are the CSV files by their names without the ending; over the
+simulator it is one table `commands`, with the body of each as JSON and whether it was accepted.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, is_dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hanse.bootstrap import Mesh
+from hanse.domain.discovery import load_module
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from hanse.domain.demo import Timed
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One total, as plain SQL over the input has it and as the products have it."""
+
+    name: str
+    expected: Any
+    got: Any
+    equal: bool
+
+
+class Recorder:
+    """Remembers simulated commands, so that plain SQL can count them."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, domain: str, timed: Timed, *, accepted: bool) -> None:
+        """Keep a command and its verdict."""
+        body = json.dumps(_plain(timed.outcome), default=str)
+        kind = type(timed.outcome).__name__
+        self.rows.append(
+            {"domain": domain, "kind": kind, "id": str(timed.command_id), "at": timed.at, "accepted": accepted, "body": body}
+        )
+
+
+def _plain(value: object) -> object:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def reconcile(mesh: Mesh, directory: Path | None, recorder: Recorder) -> list[Total]:
+    """Every total that the domains name for this kind of input."""
+    import duckdb
+
+    from hanse.publish.reader import Reader
+
+    con = duckdb.connect()
+    reader = Reader(mesh.settings)
+    for product in mesh.model.products:
+        con.execute(f'CREATE SCHEMA IF NOT EXISTS "{product.domain}"')
+        scan = reader.scan(product.full_name, None)
+        con.execute(f'CREATE VIEW "{product.domain}"."{product.name}" AS {scan.sql}')
+    _load_input(con, directory, recorder)
+    kind = "OLIST" if directory else "SIMULATED"
+    found: list[Total] = []
+    for domain in mesh.model.domains:
+        for name, over_products, over_input in getattr(load_module(domain, "totals"), kind, []):
+            expected, got = _one(con, over_input), _one(con, over_products)
+            found.append(Total(name, expected, got, expected == got))
+    return found
+
+
+def _load_input(con: duckdb.DuckDBPyConnection, directory: Path | None, recorder: Recorder) -> None:
+    con.execute("CREATE SCHEMA input")
+    if directory is not None:
+        for file in sorted(directory.glob("*.csv")):
+            source = str(file).replace("'", "''")
+            con.execute(f"CREATE VIEW input.\"{file.stem}\" AS FROM read_csv('{source}', all_varchar = true, ignore_errors = true)")
+        return
+    import pyarrow as pa
+
+    commands = pa.Table.from_pylist(recorder.rows)
+    con.register("recorded", commands)
+    con.execute("CREATE TABLE input.commands AS SELECT DISTINCT ON (id) * FROM recorded ORDER BY id")
+
+
+def _one(con: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    row = con.execute(sql).fetchone()
+    value = row[0] if row else None
+    return value.normalize() if isinstance(value, Decimal) else value

@@ -1,0 +1,104 @@
+"""`hanse up`: the catalog, the keeper and, when asked, Dagster; one at a time on a mesh."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from pathlib import Path
+
+from hanse.bootstrap import Mesh
+from hanse.errors import ConfigError
+from hanse.settings import Settings
+
+DAGSTER_PORT = 3000
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the mesh's lock while serving. Raises ConfigError when another process holds it."""
+    path = settings.data / "up.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise ConfigError(
+                "this mesh is up already",
+                where=str(settings.root),
+                got=file.read().strip() or "another process",
+                fix="stop that process, or open its address",
+            ) from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on http://{settings.host}:{settings.port}")
+        file.flush()
+        yield
+
+
+def up(mesh: Mesh, *, dagster: bool = False, products: bool = True) -> None:
+    """Serve until interrupted. With Dagster its lag sensors run the products, else the keeper does."""
+    with only_one(mesh.settings), ExitStack() as stack:
+        stack.enter_context(_process(["-m", "hanse.runtime.keep", *(["--relay-only"] if dagster or not products else [])], mesh))
+        if dagster:
+            stack.enter_context(_dagster(mesh))
+        serve = import_module("hanse_catalog.server").serve
+        serve(mesh, mesh.settings.host, mesh.settings.port)
+
+
+@contextmanager
+def _process(arguments: list[str], mesh: Mesh, environ: dict[str, str] | None = None) -> Iterator[None]:
+    """A helper process that ends with us, politely first."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments], cwd=mesh.settings.root, env={**os.environ, **(environ or {})}
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _dagster(mesh: Mesh) -> Iterator[None]:
+    home = dagster_home(mesh.settings)
+    environ = {"DAGSTER_HOME": str(home)}
+    subprocess.run(
+        [sys.executable, "-m", "dagster", "instance", "info"],
+        env={**os.environ, **environ},
+        check=True,
+        capture_output=True,
+    )
+    arguments = ["-m", "dagster", "dev", "-w", "workspace.yaml", "-h", mesh.settings.host, "-p", str(DAGSTER_PORT)]
+    with _process(arguments, mesh, environ):
+        yield
+
+
+def dagster_home(settings: Settings) -> Path:
+    """The folder of Dagster's own storage, made with the mesh's `dagster.yaml` in it."""
+    home = settings.data / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    own = settings.root / "dagster.yaml"
+    if own.is_file():
+        shutil.copyfile(own, home / "dagster.yaml")
+    return home
+
+
+def stop_on_signal() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    import signal
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
