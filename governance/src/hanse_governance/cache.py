@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def _inputs(root: Path) -> Iterator[Path]:
                 yield Path(folder) / name
 
 
+@cache
 def code_key() -> str:
     """Changes when Hanse or its governance is installed anew or edited."""
     import hanse

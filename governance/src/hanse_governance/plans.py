@@ -21,6 +21,7 @@ class Plan:
     """Tables read as written, output columns as (name, type), and the refusal if there is one.
 
     `lineage` gives for each output column the (table, column) pairs that it comes from,
+    `values` those of them whose values can be seen in it (a COUNT shows none),
     `filters` the pairs that decide which rows there are (conditions, joins, groupings).
     `fingerprints` are the normalised rules in the text (its CASE expressions and filters).
     """
@@ -29,13 +30,14 @@ class Plan:
     columns: tuple[tuple[str, str], ...] | None = None
     refusal: Refusal | None = None
     lineage: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    values: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     filters: tuple[tuple[str, str], ...] = ()
     fingerprints: tuple[str, ...] = ()
     mode: str = ""
 
-    def sources_of(self, column: str) -> tuple[tuple[str, str], ...]:
-        """(table, column) pairs that an output column comes from."""
-        return dict(self.lineage).get(column, ())
+    def seen_in(self, column: str) -> tuple[tuple[str, str], ...]:
+        """(table, column) pairs whose values can be seen in an output column."""
+        return dict(self.values).get(column, ())
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain JSON values."""
@@ -44,7 +46,8 @@ class Plan:
             "tables": list(self.tables),
             "columns": None if self.columns is None else [list(c) for c in self.columns],
             "refusal": refusal and [refusal.what, refusal.line, refusal.column, refusal.advice],
-            "lineage": [[name, [list(s) for s in sources]] for name, sources in self.lineage],
+            "lineage": _listed(self.lineage),
+            "values": _listed(self.values),
             "filters": [list(s) for s in self.filters],
             "fingerprints": list(self.fingerprints),
             "mode": self.mode,
@@ -58,8 +61,20 @@ class Plan:
             tables=tuple(values["tables"]),
             columns=None if columns is None else tuple((c[0], c[1]) for c in columns),
             refusal=Refusal(*refusal) if refusal else None,
-            lineage=tuple((n, tuple((s[0], s[1]) for s in sources)) for n, sources in values["lineage"]),
+            lineage=_tupled(values["lineage"]),
+            values=_tupled(values["values"]),
             filters=tuple((s[0], s[1]) for s in values["filters"]),
             fingerprints=tuple(values["fingerprints"]),
             mode=values["mode"],
         )
+
+
+_Flows = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
+def _listed(flows: _Flows) -> list[Any]:
+    return [[name, [list(s) for s in sources]] for name, sources in flows]
+
+
+def _tupled(flows: list[Any]) -> _Flows:
+    return tuple((name, tuple((s[0], s[1]) for s in sources)) for name, sources in flows)

@@ -150,18 +150,24 @@ def check_mesh(
 
 
 def _run(root: Path, commit: str | None, today: dt.date, cache: RunCache) -> Report:
-    policies = all_policies()
-    federation = load_federation(root, policies, today)
     planner = Planner(cache)
     if commit is None:
-        report = _judge(view_of(root, federation, planner), policies)
+        report = check_folders(root, None, today, planner)
     else:
         with checked_out(root, commit) as old:
-            base = view_of(old, federation, planner)
-            report = _judge(view_of(root, federation, planner, base), policies)
+            report = check_folders(root, old, today, planner)
         report.base = commit
     planner.save()
     return report
+
+
+def check_folders(root: Path, base: Path | None, today: dt.date, planner: Planner | None = None) -> Report:
+    """Check the mesh at `root` against the one at `base`, without git and without a cache of reports."""
+    policies = all_policies()
+    federation = load_federation(root, policies, today)
+    planner = planner or Planner(RunCache(None))
+    old = view_of(base, federation, planner) if base is not None else None
+    return _judge(view_of(root, federation, planner, old), policies)
 
 
 def view_of(root: Path, federation: Federation, planner: Planner, base: MeshView | None = None) -> MeshView:

@@ -35,7 +35,7 @@ class ChainDepth(Policy):
                 yield self.finding(
                     mesh.in_product(product, "inputPorts"),
                     product.full_name,
-                    f"{len(chain)} products in a row, {limit} are allowed: {' → '.join(chain)}",
+                    f"{len(chain)} products in a row, at most {limit} allowed: {' → '.join(chain)}",
                     fix="read closer to the source",
                 )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hanse.model.mesh import Product
+from hanse_governance.column_types import comparable, contract_type
 from hanse_governance.finding import Finding
 from hanse_governance.policy import Policy
-from hanse_governance.types import comparable, contract_type
 from hanse_governance.view import MeshView
 
 

@@ -41,13 +41,13 @@ class PersonalFlow(Policy):
                     yield self.finding(
                         mesh.in_column(product, column.name),
                         product.full_name,
-                        f"the column {column.name} of {product.full_name} is personal: it comes from {source}",
+                        f"{column.name} of {product.full_name} is personal: it comes from {source}",
                         fix="set `classification: personal`, or do not select it",
                         columns=(column.name,),
                     )
 
     def _personal_source(self, mesh: MeshView, product: Product, column: str) -> str | None:
-        for table, field in mesh.plan(product).sources_of(column):
+        for table, field in mesh.plan(product).seen_in(column):
             name = mesh.resolve(product.domain, table)
             schema = mesh.schemas.get(name)
             if schema and any(f["name"] == field and "hanse.personal" in f for f in schema.fields):

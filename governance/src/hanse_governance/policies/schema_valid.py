@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from hanse_governance.finding import Finding
 from hanse_governance.policy import Policy
 from hanse_governance.view import MeshView
+
+_FIELD = re.compile(r"\$\.(\w+)")
 
 
 class SchemaValid(Policy):
@@ -29,8 +32,10 @@ class SchemaValid(Policy):
         for name, schema in mesh.schemas.items():
             problem = mesh.schema_problem(name)
             if problem:
+                found = _FIELD.search(problem)
+                steps = ("fields", ("name", found[1])) if found else ()
                 yield self.finding(
-                    mesh.in_schema(schema.topic),
+                    mesh.in_schema(schema.topic, *steps),
                     name,
                     f"the schema of {name}: {problem}",
                     fix="correct the schema",

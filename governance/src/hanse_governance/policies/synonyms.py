@@ -24,7 +24,7 @@ class Synonyms(Policy):
     """
 
     code = "LNG003"
-    name = "synonyms"
+    name = "one-thing-two-words"
     severity = "warning"
     why = "Two words for one thing make readers look for the difference, and joins go by the wrong one."
 

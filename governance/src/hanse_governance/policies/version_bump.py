@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hanse.model.mesh import Contract, Product
+from hanse_governance.column_types import contract_type, widens
 from hanse_governance.finding import Finding
 from hanse_governance.policy import Policy
-from hanse_governance.types import contract_type, widens
 from hanse_governance.view import MeshView
 
 _VERSION = re.compile(r"v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:[-+].{0,100})?")
