@@ -136,6 +136,11 @@ class Order(Aggregate, name="order", identity="order_id"):
             "review-after-request",
             "a review cannot be answered before it was requested",
         )
+        require(
+            self.placed_at is not None and command.requested_at.date() >= self.placed_at.date(),
+            "review-before-purchase",
+            "a review cannot be requested before the day the order was placed",
+        )
         return [
             e.OrderReviewed(
                 order_id=self.order_id,

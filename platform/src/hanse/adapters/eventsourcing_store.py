@@ -32,6 +32,7 @@ from hanse.ports.event_store import StoredEvent, StoredVerdict
 UNSAFE = "POSTGRES_ENABLE_DB_FUNCTIONS"
 LOCK_TIMEOUT_S = 30
 _CHUNK = 500
+_NO_LIMIT = (1 << 63) - 1
 
 
 def refuse_unsafe_environment() -> None:
@@ -59,8 +60,9 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         """The library's table and ours."""
         return [
             *super().construct_create_table_statements(),
-            "CREATE TABLE IF NOT EXISTS command_verdicts (command_id BLOB PRIMARY KEY, stream_id TEXT NOT NULL, "
-            "first_version INTEGER NOT NULL, last_version INTEGER NOT NULL, rule TEXT, message TEXT) WITHOUT ROWID",
+            "CREATE TABLE IF NOT EXISTS command_verdicts "
+            "(command_id BLOB PRIMARY KEY, stream_id TEXT NOT NULL, first_version INTEGER NOT NULL, "
+            "last_version INTEGER NOT NULL, rule TEXT, message TEXT) WITHOUT ROWID",
             "CREATE TABLE IF NOT EXISTS relays "
             "(relay TEXT PRIMARY KEY, epoch INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID",
             "CREATE TABLE IF NOT EXISTS store_identity "
@@ -150,12 +152,11 @@ class SQLiteEventStore:
 
     def stream(self, stream_id: UUID, *, after: int = 0, up_to: int | None = None) -> Iterator[StoredEvent]:
         """The stream's events with `after < version <= up_to`, in order."""
-        limit = "" if up_to is None else " AND originator_version <= ?"
-        parameters: list[object] = [stream_id.hex, after]
         rows = self._select(
             "SELECT originator_id, originator_version, topic, state, rowid FROM stored_events "
-            f"WHERE originator_id = ? AND originator_version > ?{limit} ORDER BY originator_version",  # noqa: S608
-            parameters if up_to is None else [*parameters, up_to],
+            "WHERE originator_id = ? AND originator_version > ? AND originator_version <= ? "
+            "ORDER BY originator_version",
+            [stream_id.hex, after, _NO_LIMIT if up_to is None else up_to],
         )
         return (_event(row) for row in rows)
 

@@ -253,12 +253,17 @@ class Shopper:
 
 _NAMES = ("Ana", "Bruno", "Carla", "Diego", "Elisa", "Fabio", "Gloria", "Hugo", "Ines", "Joao", "Livia")
 _FAMILIES = ("Alves", "Barros", "Costa", "Dias", "Freitas", "Gomes", "Lima", "Moura", "Nunes", "Rocha")
-_CITIES = tuple(
-    place.rsplit(" ", 1)
-    for place in (
-        "sao paulo SP;campinas SP;santos SP;rio de janeiro RJ;niteroi RJ;belo horizonte MG;curitiba PR;"
-        "porto alegre RS;salvador BA;recife PE"
-    ).split(";")
+_CITIES = (
+    ("sao paulo", "SP"),
+    ("campinas", "SP"),
+    ("santos", "SP"),
+    ("rio de janeiro", "RJ"),
+    ("niteroi", "RJ"),
+    ("belo horizonte", "MG"),
+    ("curitiba", "PR"),
+    ("porto alegre", "RS"),
+    ("salvador", "BA"),
+    ("recife", "PE"),
 )
 
 SIMULATED_FROM = datetime(2026, 1, 5, tzinfo=UTC)
@@ -315,9 +320,7 @@ def _moment(named: tuple[str, Timed]) -> datetime:
     return named[1].at
 
 
-def _send(
-    service: ApplicationService, tally: _Tally, chunk: Sequence[Timed]
-) -> list[tuple[Timed, Verdict]]:
+def _send(service: ApplicationService, tally: _Tally, chunk: Sequence[Timed]) -> list[tuple[Timed, Verdict]]:
     commands: list[Timed] = []
     requests: list[Request] = []
     for timed in chunk:

@@ -14,7 +14,7 @@ ORDINAL_BITS = 16
 """`ce_position` is the store position shifted left by this, plus the record's number within its event.
 
 One domain event may become several records of one topic; so each still has a position of its own, which
-rises within (source, topic, partition), and a reader that drops what is not above its highest drops repeats only.
+rises within (source, topic, partition): a reader that drops what is not above its highest drops only repeats.
 """
 MAX_ORDINAL = (1 << ORDINAL_BITS) - 1
 

@@ -1,0 +1,69 @@
+"""A simulated month of customers: they register, move, change their e-mail address, ask to be forgotten."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from customers.commands import ChangeAddress, ChangeEmail, ForgetCustomer, RegisterCustomer, TakeNote
+from customers.values import Address, EmailAddress
+from hanse.domain import Command
+from hanse.domain.demo import SHOPPERS_A_DAY, Row, Shopper, Timed, shopper, shopper_joins
+
+_Message = tuple[datetime, int, Command, str]
+
+
+def simulate(seed: int, days: int = 30) -> Iterator[Timed]:
+    """The customers' commands in the order of arrival: late ones, repeated ones and mistaken ones included.
+
+    Each message counts as a row of the file `simulator/customers`. The same seed gives the same stream.
+    """
+    draw = random.Random(f"{seed}/customers")  # noqa: S311
+    messages: list[_Message] = []
+    for number in range(days * SHOPPERS_A_DAY):
+        for at, command, name in _life(draw, shopper(seed, number), shopper_joins(number), days):
+            identity = f"simulator/{seed}/{name}"
+            arrival = at + timedelta(seconds=draw.expovariate(1 / 10))
+            messages.append((arrival, len(messages), command, identity))
+            if draw.random() < 0.02:
+                again = arrival + timedelta(seconds=draw.randint(1, 120))
+                messages.append((again, len(messages), command, identity))
+    messages.sort(key=lambda message: message[:2])
+    for line, (at, _, command, identity) in enumerate(messages, 1):
+        yield Timed(at, (Row("simulator/customers", line),), command, identity)
+
+
+def _life(
+    draw: random.Random, person: Shopper, joins: datetime, days: int
+) -> Iterator[tuple[datetime, Command, str]]:
+    who = person.customer_id
+    home = Address(person.street, person.postal_code, person.city, person.state)
+    yield (
+        joins,
+        RegisterCustomer(
+            customer_id=who,
+            name=person.name,
+            email=EmailAddress(person.email),
+            address=home,
+            registered_at=joins,
+        ),
+        f"{who}/register",
+    )
+    later = joins + timedelta(days=draw.uniform(0.1, days / 2))
+    chance = draw.random()
+    if chance < 0.06:
+        moved = Address(f"{person.street} fundos", person.postal_code, "sao paulo", "SP")
+        yield later, ChangeAddress(customer_id=who, address=moved, changed_at=later), f"{who}/move"
+    elif chance < 0.08:
+        yield later, ChangeAddress(customer_id=who, address=home, changed_at=later), f"{who}/stay"
+    elif chance < 0.11:
+        email = EmailAddress(f"new.{person.email}")
+        yield later, ChangeEmail(customer_id=who, email=email, changed_at=later), f"{who}/email"
+    elif chance < 0.13:
+        yield later, TakeNote(customer_id=who, note="asked for a gift box", taken_at=later), f"{who}/note"
+    elif chance < 0.14:
+        yield later, ForgetCustomer(customer_id=who, forgotten_at=later), f"{who}/forget"
+        after = later + timedelta(hours=1)
+        late = ChangeEmail(customer_id=who, email=EmailAddress(person.email), changed_at=after)
+        yield after, late, f"{who}/too-late"

@@ -1,0 +1,253 @@
+"""The relay of one domain: reads its store behind a durable mark and produces to the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from hanse.domain.discovery import load
+from hanse.domain.storage import EventSerializer
+from hanse.errors import ConfigError, HanseError, SchemaError
+from hanse.ports.event_log import Record, TopicSpec
+from hanse.relay.records import Origin, TopicWriter, read_schema
+
+if TYPE_CHECKING:
+    from hanse.bootstrap import Mesh
+    from hanse.domain.aggregate import Aggregate
+    from hanse.domain.application import Application, Integration
+    from hanse.domain.messages import Event
+    from hanse.domain.subjects import SubjectKeys
+    from hanse.model.envelope import Envelope
+    from hanse.model.mesh import Domain, Topic
+    from hanse.ports.event_log import EventLog
+    from hanse.ports.event_store import EventStore, StoredEvent
+    from hanse.ports.schema_registry import SchemaRegistry
+
+RELAY = "relay"
+BATCH = 5_000
+_CACHE = 50_000
+_MAPPING_ERRORS = (
+    HanseError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What one call moved: events read, records produced, and the mark after it."""
+
+    events: int
+    records: int
+    position: int
+
+    def __add__(self, other: Relayed) -> Relayed:
+        return Relayed(
+            self.events + other.events, self.records + other.records, max(self.position, other.position)
+        )
+
+
+class Relay:
+    """The one relay of a domain's store; a second one is refused as long as this one lives.
+
+    The mark moves after the records are acknowledged: a crash in between sends them again, with the same ids
+    and positions. The context manager starts and stops it.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        application: Application,
+        store: EventStore,
+        log: EventLog,
+        registry: SchemaRegistry,
+        keys: SubjectKeys | None = None,
+    ) -> None:
+        if application.integration is None:
+            raise ConfigError(
+                f"the application of the domain {domain.name} publishes nothing",
+                where=str(domain.directory),
+                fix="give it an Integration",
+            )
+        self._domain = domain
+        self._application = application
+        self._integration: Integration = application.integration
+        self._store = store
+        self._log = log
+        self._registry = registry
+        self._keys = keys
+        self._serializer = EventSerializer(application)
+        self._source = f"/{domain.name}/{store.store_id}".encode()
+        self._writers: dict[str, TopicWriter] = {}
+        self._aggregates: dict[UUID, Aggregate] = {}
+        self._epoch = 0
+        self.position = 0
+
+    def start(self) -> None:
+        """Claim the store, register all schemas, create the topics.
+
+        Raises RelayHeld; IncompatibleSchema before anything is produced; TopicDrift.
+        """
+        self._epoch = self._store.claim_relay(RELAY)
+        try:
+            texts = {topic: read_schema(topic) for topic in self._domain.topics}
+            for topic, text in texts.items():
+                self._writers[topic.name] = TopicWriter(topic, self._registry.register(topic.subject, text))
+            for topic in texts:
+                self._log.create_topic(_spec(topic))
+            self.position = self._store.relayed(RELAY)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Give the store back."""
+        self._store.release_relay(RELAY)
+
+    def __enter__(self) -> Relay:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def lag(self) -> int:
+        """Events in the store that are not on the log yet."""
+        return self._store.head() - self.position
+
+    def drain(self, batch: int = BATCH) -> Relayed:
+        """Relay until the store's end as it is met; returns the total."""
+        total = Relayed(0, 0, self.position)
+        while (moved := self.step(batch)).events:
+            total += moved
+        return total
+
+    def step(self, limit: int = BATCH) -> Relayed:
+        """Relay the next events, at most `limit`; zero events when there are none.
+
+        An event that cannot be mapped stops the relay: what stands before it is produced and marked, then
+        its error is raised, naming the event.
+        """
+        stored = self._store.read_all(after=self.position, limit=limit)
+        self._fetch(stored)
+        records: dict[str, list[Record]] = {}
+        forgotten: list[str] = []
+        done, failure = 0, None
+        for event in stored:
+            try:
+                self._map(event, records, forgotten)
+            except _MAPPING_ERRORS as error:
+                failure = error
+                self._aggregates.clear()
+                break
+            done += 1
+        if done:
+            self._commit(records, forgotten, stored[done - 1].position or 0)
+        if failure is not None:
+            at = stored[done]
+            raise SchemaError(
+                f"the relay of {self._domain.name} cannot publish a {at.type}",
+                where=f"position {at.position}, stream {at.stream_id}, version {at.version}",
+                got=f"{type(failure).__name__}: {failure}",
+                fix="mend the mapping or the stored event, then start the relay again",
+            ) from failure
+        return Relayed(done, sum(map(len, records.values())), self.position)
+
+    def _commit(self, records: dict[str, list[Record]], forgotten: list[str], position: int) -> None:
+        for name, batch in records.items():
+            self._log.produce(self._writers[name].topic.full_name, batch)
+        if forgotten and self._keys is not None:
+            self._keys.forget_all(forgotten)
+        self._store.mark_relayed(RELAY, self._epoch, position)
+        self.position = position
+
+    def _map(self, stored: StoredEvent, records: dict[str, list[Record]], forgotten: list[str]) -> None:
+        event, envelope = self._serializer.read(stored)
+        aggregate = self._advance(stored, event)
+        if type(event).forgets_subject:
+            forgotten.append(getattr(event, type(event).subject_field or ""))
+        made = self._records(event, aggregate, envelope, stored.position or 0)
+        for name, record in made:
+            records.setdefault(name, []).append(record)
+
+    def _records(
+        self, event: Event, aggregate: Aggregate, envelope: Envelope, position: int
+    ) -> list[tuple[str, Record]]:
+        made: list[tuple[str, Record]] = []
+        origin: Origin | None = None
+        for mapping in self._integration.mappings.get(type(event), ()):
+            for published in mapping(event, aggregate, envelope):
+                writer = self._writers.get(published.topic)
+                if writer is None:
+                    raise SchemaError(
+                        f"a mapping publishes to {published.topic!r}, which the domain does not declare",
+                        where=str(self._domain.directory / "domain.yaml"),
+                        expected=", ".join(sorted(self._writers)),
+                    )
+                origin = origin or Origin.of(self._source, position, envelope)
+                made.append((published.topic, writer.record(published, origin, len(made))))
+        return made
+
+    def _advance(self, stored: StoredEvent, event: Event) -> Aggregate:
+        """The event's aggregate, after the event; personal texts in it are ciphertexts."""
+        aggregate = self._aggregates.get(stored.stream_id)
+        if aggregate is None:
+            aggregate = self._aggregates[stored.stream_id] = self._application.owners[type(event)]()
+        aggregate.apply(event)
+        return aggregate
+
+    def _fetch(self, stored: Sequence[StoredEvent]) -> None:
+        """Load the aggregates that began before these events, as they were then."""
+        first: dict[UUID, StoredEvent] = {}
+        for event in stored:
+            first.setdefault(event.stream_id, event)
+        if len(self._aggregates) > _CACHE:
+            self._aggregates.clear()
+        for stream_id, event in first.items():
+            aggregate = self._aggregates.get(stream_id)
+            if aggregate is not None and aggregate.version != event.version - 1:
+                del self._aggregates[stream_id]
+        wanted = [s for s, e in first.items() if e.version > 1 and s not in self._aggregates]
+        for stream_id, events in self._store.streams(wanted).items():
+            past = [self._serializer.read(e)[0] for e in events if e.version < first[stream_id].version]
+            self._aggregates[stream_id] = self._application.owners[type(past[0])].replay(past)
+
+
+def open_relay(mesh: Mesh, domain_name: str) -> Relay:
+    """The relay of a domain of the mesh, not started. Raises ConfigError when it has no code or no name."""
+    domain = mesh.model.domain(domain_name)
+    if domain is None:
+        raise ConfigError(
+            f"there is no domain {domain_name!r}",
+            where=str(mesh.settings.root),
+            expected=", ".join(d.name for d in mesh.model.domains),
+        )
+    application = load(domain)
+    if application is None:
+        raise ConfigError(
+            f"the domain {domain_name} has no code, so nothing to relay", where=str(domain.directory)
+        )
+    return Relay(domain, application, mesh.store(domain_name), mesh.log, mesh.registry, mesh.keys)
+
+
+def relay_domain(mesh: Mesh, domain_name: str) -> Relayed:
+    """Relay everything that a domain has committed, then stop. Raises RelayHeld when another relay runs."""
+    with open_relay(mesh, domain_name) as relay:
+        return relay.drain()
+
+
+def _spec(topic: Topic) -> TopicSpec:
+    return TopicSpec(
+        topic.full_name,
+        partitions=topic.partitions,
+        cleanup="compact" if topic.kind == "state" else "delete",
+        retention_ms=topic.retention_ms,
+        retention_bytes=topic.retention_bytes,
+    )
