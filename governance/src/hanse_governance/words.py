@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 _PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-_VERSION = re.compile(r"^v?\d+$")
+_VERSION = re.compile(r"v|\d+")  # order_placed_v2
 
 
 @cache
@@ -66,7 +66,7 @@ def past(word: str) -> bool:
 @cache
 def event_verb(name: str) -> int | None:
     """Index of the past participle in an event's words; None when the name is not in the past tense."""
-    parts = [w for w in words(name) if not _VERSION.match(w)]
+    parts = [w for w in words(name) if not _VERSION.fullmatch(w)]
     index = len(parts) - 1
     while index > 0 and parts[index] in listed("particles"):
         index -= 1

@@ -1,0 +1,3 @@
+SELECT status, COUNT(*) AS orders
+FROM orders.orders
+GROUP BY status
