@@ -60,7 +60,7 @@ def parse(
         case "JSON":
             parsed = _json(text, known)
         case "PROTOBUF":
-            parsed = _protobuf(text, known)
+            parsed = _protobuf(text, known, strict)
         case _:
             raise SchemaError(
                 f"unknown schema type {short(schema_type, 40)!r}", expected="AVRO, JSON or PROTOBUF"
@@ -134,8 +134,8 @@ def _json(text: str, references: tuple[Reference, ...]) -> ParsedSchema:
     return ParsedSchema("JSON", compact(tree.document), sorted_json(tree.document), tree, references)
 
 
-def _protobuf(text: str, references: tuple[Reference, ...]) -> ParsedSchema:
+def _protobuf(text: str, references: tuple[Reference, ...], strict: bool) -> ParsedSchema:
     from hanse.schemas.protobuf_model import canonical_text, parse_protobuf
 
-    tree = parse_protobuf(text, {r.name: r.text for r in references})
+    tree = parse_protobuf(text, {r.name: r.text for r in references}, strict=strict)
     return ParsedSchema("PROTOBUF", tree.text, canonical_text(tree), tree, references)

@@ -2,8 +2,8 @@
 
 A schema becomes a `Node` of one kind. Keywords of several kinds side by side (an enum beside a type, two
 combinators, …) become a product ("allOf") of nodes, one per kind. Drafts 4, 6 and 7 are read by
-`json_classic`, 2019-09 and 2020-12 by `json_modern`: the drafts differ in what stands beside `$ref`, in tuples, in
-dependencies, and in how far keywords of one kind melt together.
+`json_classic`, 2019-09 and 2020-12 by `json_modern`: the drafts differ in what stands beside `$ref`, in
+tuples, in dependencies, and in how far keywords of one kind melt together.
 """
 
 from __future__ import annotations

@@ -13,22 +13,21 @@ _MELTING = {"array", "number", "object", "string"}
 _LIMITS = {"minLength": "string", "maxLength": "string", "minItems": "array", "maxItems": "array"}
 _COUNTS = {"minProperties": "object", "maxProperties": "object"}
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-_KNOWN = frozenset(
-    """$id $anchor $dynamicRef $dynamicAnchor $ref $defs $schema $vocabulary minLength maxLength allOf anyOf
-    oneOf additionalProperties properties patternProperties title description readOnly writeOnly deprecated
-    default enum const type not required maximum minimum exclusiveMaximum exclusiveMinimum multipleOf
-    uniqueItems items prefixItems contains minContains maxContains if then else dependentSchemas
-    dependentRequired unevaluatedItems unevaluatedProperties minItems maxItems minProperties maxProperties
-    propertyNames pattern format""".split()
-)
+_KNOWN_TEXT = """$id $anchor $dynamicRef $dynamicAnchor $ref $defs $schema $vocabulary minLength maxLength
+allOf anyOf oneOf additionalProperties properties patternProperties title description readOnly writeOnly
+deprecated default enum const type not required maximum minimum exclusiveMaximum exclusiveMinimum multipleOf
+uniqueItems items prefixItems contains minContains maxContains if then else dependentSchemas dependentRequired
+unevaluatedItems unevaluatedProperties minItems maxItems minProperties maxProperties propertyNames pattern
+format"""
+_KNOWN = frozenset(_KNOWN_TEXT.split())
+_LATE = ("properties", "patternProperties", "unevaluatedItems", "unevaluatedProperties")
 
 
 def read_modern(builder: Builder, place: Place) -> Node:
     """The node of a schema object under draft 2019-09 or later. Raises SchemaError."""
     raw = place.raw
-    late = [key for key in ("properties", "patternProperties", "unevaluatedItems", "unevaluatedProperties")]
     made: Node | None = None
-    for key in (*(k for k in raw if k not in late), *(k for k in late if k in raw)):
+    for key in (*(k for k in raw if k not in _LATE), *(k for k in _LATE if k in raw)):
         part = _part(builder, place, key)
         if part is not None:
             made = part if made is None else _join(made, part, raw)
