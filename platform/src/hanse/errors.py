@@ -15,6 +15,7 @@
     │   ├── UnknownSchema        the registry answered that it has no such schema
     │   ├── IncompatibleSchema
     │   └── DecodeError
+    ├── ProjectionError          a projection stopped: too many unreadable records, a failing expression
     ├── UnsupportedSQL           the projection language (clause, line, column, advice)
     ├── PublicationError         from state to readers
     │   ├── PublicationRejected  a contract check failed; readers keep the last good snapshot
@@ -118,6 +119,10 @@ class IncompatibleSchema(SchemaError):
 
 class DecodeError(SchemaError):
     """Bytes do not match the schema they claim."""
+
+
+class ProjectionError(HanseError):
+    """A projection stopped; its state is as it was after the last good batch."""
 
 
 class UnsupportedSQL(HanseError):
