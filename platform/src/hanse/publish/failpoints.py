@@ -1,0 +1,35 @@
+"""Places where a test stops a publication: by killing the process, or by calling a function.
+
+`HANSE_FAILPOINT=<place>` kills the process with SIGKILL when it comes to that place; `hook` is called with
+each place. Both are for tests: nothing else sets them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+PLACES = (
+    "sealed",
+    "audit-set",
+    "files-written",
+    "snapshot-made",
+    "checked",
+    "verdict-stored",
+    "main-moved",
+    "set-aside",
+    "recorded",
+    "tagged",
+)
+
+hook: Callable[[str], None] | None = None
+
+
+def reach(place: str) -> None:
+    """Say that the publication has come to `place`."""
+    assert place in PLACES
+    if os.environ.get("HANSE_FAILPOINT") == place:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if hook is not None:
+        hook(place)

@@ -1,0 +1,96 @@
+"""The lakehouse: Iceberg tables by pyiceberg on an SQLite catalog and local files."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote as percent
+
+from hanse.model.mesh import Contract
+from hanse.publish.verdicts import Verdicts
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog.sql import SqlCatalog
+    from pyiceberg.schema import Schema
+    from pyiceberg.table import Table
+
+CATALOG = "hanse"
+PROPERTIES = {
+    "format-version": "2",
+    "commit.retry.num-retries": "0",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
+    "history.expire.min-snapshots-to-keep": "100",
+}
+
+
+class Lakehouse:
+    """Tables of a mesh under one folder: `catalog.db`, `verdicts.db`, `warehouse/`, `leases/`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.verdicts = Verdicts(path / "verdicts.db")
+
+    @property
+    def leases(self) -> Path:
+        """Where the leases lie."""
+        return self.path / "leases"
+
+    @cached_property
+    def catalog(self) -> SqlCatalog:
+        """The Iceberg catalog, made when it does not exist."""
+        from pyiceberg.catalog.sql import SqlCatalog
+
+        self.path.mkdir(parents=True, exist_ok=True)
+        file = self.path / "catalog.db"
+        if not file.exists():
+            con = sqlite3.connect(file, timeout=30)
+            con.execute("PRAGMA journal_mode=WAL")
+            con.close()
+        return SqlCatalog(
+            CATALOG,
+            uri=f"sqlite:///{percent(str(file))}?timeout=30",
+            warehouse=str(self.path / "warehouse"),
+        )
+
+    def load(self, full_name: str) -> Table | None:
+        """The table of a product, or None when nothing was ever published."""
+        from pyiceberg.exceptions import NoSuchTableError
+
+        try:
+            return self.catalog.load_table(tuple(full_name.split(".", 1)))
+        except NoSuchTableError:
+            return None
+
+    def ensure(self, full_name: str, contract: Contract) -> Table:
+        """The product's table, made or evolved as its contract says. Raises PublicationError."""
+        from hanse.publish.schema import contract_types, evolve, iceberg_schema
+
+        table = self.load(full_name)
+        if table is None:
+            return self.create(full_name, iceberg_schema(contract_types(contract)))
+        evolve(table, contract)
+        return table.refresh()
+
+    def create(self, full_name: str, schema: Schema) -> Table:
+        """A new, empty table."""
+        domain, name = full_name.split(".", 1)
+        self.catalog.create_namespace_if_not_exists(domain)
+        location = str(self.path / "warehouse" / domain / name)
+        return self.catalog.create_table_if_not_exists(
+            (domain, name), schema, location=location, properties=PROPERTIES
+        )
+
+    def close(self) -> None:
+        """Close the catalog's connections."""
+        if "catalog" in self.__dict__:
+            self.catalog.engine.dispose()
+            del self.__dict__["catalog"]
+
+    def __enter__(self) -> Lakehouse:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

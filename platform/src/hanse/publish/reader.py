@@ -1,0 +1,193 @@
+"""Reading products: files and SQL of a snapshot, history, moments of the past. Never writes.
+
+A reader opens the Iceberg catalog's row and the metadata file it names, plans the files and gives DuckDB
+SQL; several processes read while one publishes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hanse.errors import PublicationError
+from hanse.publish.verdicts import SnapshotInfo, Verdict, Verdicts
+from hanse.settings import Settings
+
+if TYPE_CHECKING:
+    from pyiceberg.schema import Schema
+    from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table.snapshots import Snapshot
+
+__all__ = ["Files", "Reader", "Scan", "SnapshotInfo", "Verdict"]
+
+PUBLISHED = ("published", "released")
+_TABLE = "SELECT metadata_location FROM iceberg_tables WHERE table_namespace = ? AND table_name = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Paths of a snapshot's data files and position delete files."""
+
+    data: tuple[str, ...]
+    deletes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How to read a snapshot. `sql` is a SELECT of all its rows; `schema` gives (name, DuckDB type).
+
+    `snapshot` is None for a product that nothing was published of: `sql` then gives no rows.
+    """
+
+    sql: str
+    schema: tuple[tuple[str, str], ...]
+    snapshot: SnapshotInfo | None
+    snapshot_id: int | None
+    files: Files
+
+
+class Reader:
+    """Reads the lakehouse of a mesh. Holds nothing open."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.path = settings.lakehouse_path
+        self.verdicts = Verdicts(self.path / "verdicts.db")
+
+    def products(self) -> list[str]:
+        """Full names of products that have a table, `$rejected` ones left out."""
+        rows = self._catalog("SELECT table_namespace, table_name FROM iceberg_tables ORDER BY 1, 2", ())
+        return [f"{domain}.{name}" for domain, name in rows if not name.endswith("$rejected")]
+
+    def history(self, full_name: str) -> list[SnapshotInfo]:
+        """All publications of a product, oldest first, rejected ones too."""
+        return self.verdicts.history(full_name)
+
+    def head(self, full_name: str) -> SnapshotInfo | None:
+        """The newest publication that readers see."""
+        return next((e for e in reversed(self.history(full_name)) if e.state in PUBLISHED), None)
+
+    def scan(self, full_name: str, as_of: datetime | int | None = None) -> Scan:
+        """The product now, at a moment, or at a publication's number or snapshot id.
+
+        Raises PublicationError when the product has no table, or the moment is not kept.
+        """
+        metadata = self._metadata(full_name)
+        if as_of is None:
+            current = metadata.current_snapshot()
+            info = self._info(full_name, current.snapshot_id) if current else None
+            return _scan(metadata, current, info)
+        entry = self._entry(full_name, as_of)
+        snapshot = metadata.snapshot_by_id(entry.snapshot_id)
+        if snapshot is None:
+            metadata = _parse(self._moment(full_name, entry))
+            snapshot = metadata.snapshot_by_id(entry.snapshot_id)
+        return _scan(metadata, snapshot, entry)
+
+    def files(self, full_name: str, as_of: datetime | int | None = None) -> Files:
+        """The files of a snapshot. Raises as `scan`."""
+        return self.scan(full_name, as_of).files
+
+    def rejected(self, full_name: str, seq: int) -> Scan:
+        """A rejected publication, for inspection. Raises PublicationError when there is none."""
+        entry = next((e for e in self.history(full_name) if e.seq == seq and e.state == "rejected"), None)
+        metadata = self._metadata(full_name)
+        snapshot = metadata.snapshot_by_id(entry.snapshot_id) if entry else None
+        if entry is None or snapshot is None:
+            raise PublicationError(f"no rejected publication {seq} of {full_name} is kept")
+        return _scan(metadata, snapshot, entry)
+
+    def set_aside(self, full_name: str) -> Scan | None:
+        """The rows that the contract set aside; None when there never were any."""
+        try:
+            return self.scan(f"{full_name}$rejected")
+        except PublicationError:
+            return None
+
+    def metadata_location(self, full_name: str) -> str | None:
+        """The Iceberg metadata file of a table; None when there is no table."""
+        rows = self._catalog(_TABLE, tuple(full_name.split(".", 1)))
+        return rows[0][0] if rows else None
+
+    def _info(self, full_name: str, snapshot_id: int) -> SnapshotInfo | None:
+        found = (e for e in self.history(full_name) if e.snapshot_id == snapshot_id)
+        return next(found, None)
+
+    def _catalog(self, query: str, parameters: tuple[Any, ...]) -> list[Any]:
+        file = self.path / "catalog.db"
+        if not file.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as con:
+            return con.execute(query, parameters).fetchall()
+
+    def _metadata(self, full_name: str) -> TableMetadata:
+        for attempt in range(3):
+            location = self.metadata_location(full_name)
+            if location is None:
+                raise PublicationError(
+                    f"nothing was ever published of {full_name}",
+                    expected=", ".join(self.products()) or "a published product",
+                    fix=f"hanse product run {full_name}",
+                )
+            if attempt == 2 or Path(location).exists():
+                return _parse(location)
+        raise AssertionError
+
+    def _entry(self, full_name: str, as_of: datetime | int) -> SnapshotInfo:
+        seen = [e for e in self.history(full_name) if e.state in PUBLISHED]
+        if isinstance(as_of, datetime):
+            moment = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+            found = [e for e in seen if e.committed_at <= moment][-1:]
+        else:
+            found = [e for e in seen if as_of in (e.seq, e.snapshot_id)]
+        if not found:
+            first = seen[0].committed_at.isoformat() if seen else "never"
+            raise PublicationError(
+                f"{full_name} had nothing published then", got=str(as_of), expected=f"{first} or later"
+            )
+        return found[-1]
+
+    def _moment(self, full_name: str, entry: SnapshotInfo) -> str:
+        if entry.metadata_file and entry.kept:
+            return entry.metadata_file
+        kept = [e for e in self.history(full_name) if e.kept and e.state in PUBLISHED]
+        near = min(kept, key=lambda e: abs(e.committed_at - entry.committed_at), default=None)
+        raise PublicationError(
+            f"the files of publication {entry.seq} of {full_name} are gone",
+            got=entry.committed_at.isoformat(),
+            fix=f"the nearest moment kept is {near.committed_at.isoformat()} (publication {near.seq})"
+            if near
+            else None,
+        )
+
+
+def _parse(location: str) -> TableMetadata:
+    from pyiceberg.table.metadata import TableMetadataUtil
+
+    return TableMetadataUtil.parse_raw(Path(location).read_text(encoding="utf-8"))
+
+
+def _scan(metadata: TableMetadata, snapshot: Snapshot | None, info: SnapshotInfo | None) -> Scan:
+    from pyiceberg.io.pyarrow import PyArrowFileIO
+
+    from hanse.publish.plan import scan_sql, split
+    from hanse.publish.schema import duckdb_type
+    from hanse.publish.snapshots import entries
+
+    schema = _schema(metadata, snapshot)
+    data, deletes = split(entries(PyArrowFileIO(), snapshot))
+    return Scan(
+        sql=scan_sql(schema, data, deletes),
+        schema=tuple((f.name, duckdb_type(f.field_type)) for f in schema.fields),
+        snapshot=info,
+        snapshot_id=snapshot.snapshot_id if snapshot else None,
+        files=Files(tuple(data), tuple(deletes)),
+    )
+
+
+def _schema(metadata: TableMetadata, snapshot: Snapshot | None) -> Schema:
+    wanted = metadata.current_schema_id if snapshot is None else snapshot.schema_id
+    return next(s for s in metadata.schemas if s.schema_id == wanted)
