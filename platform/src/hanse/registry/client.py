@@ -85,6 +85,11 @@ class RegistryClient:
         """All live subjects by name."""
         return sorted(self._call("GET", "/subjects"))
 
+    def compatibility(self, subject: str) -> str:
+        """The compatibility mode in force for a subject; BACKWARD where the registry does not tell."""
+        answer = self._call("GET", f"/config/{quote(subject, safe='')}?defaultToGlobal=true")
+        return str(answer.get("compatibilityLevel") or "BACKWARD")
+
     def close(self) -> None:
         """Close the connections."""
         while self._open:

@@ -45,6 +45,10 @@ class EmbeddedRegistry:
         """All live subjects by name."""
         return [str(stored.subject) for stored in self.store.subjects()]
 
+    def compatibility(self, subject: str) -> str:
+        """The compatibility mode in force for a subject."""
+        return str(self.store.settings.in_force("config", Subject.parse(subject))["compatibilityLevel"])
+
     def close(self) -> None:
         """Close the file."""
         self.store.close()

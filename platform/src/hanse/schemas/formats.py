@@ -102,14 +102,15 @@ def check(new: ParsedSchema, history: Sequence[tuple[int | None, ParsedSchema]],
         raise SchemaError(f"unknown compatibility mode {short(mode, 40)!r}", expected=", ".join(MODES))
     if mode == "NONE" or not history:
         return []
+    budget = Budget()
     chosen = history if mode.endswith("_TRANSITIVE") else history[-1:]
     level = mode.removesuffix("_TRANSITIVE")
     found: list[Finding] = []
     for version, old in reversed(chosen):
         if level in {"BACKWARD", "FULL"}:
-            found += [replace(f, version=version) for f in compare(new, old)]
+            found += [replace(f, version=version) for f in compare(new, old, budget)]
         if level in {"FORWARD", "FULL"}:
-            found += [_forward(f, version) for f in compare(old, new)]
+            found += [_forward(f, version) for f in compare(old, new, budget)]
     return found
 
 

@@ -15,6 +15,7 @@ from hanse.errors import SchemaError
 from hanse.schemas.finding import Budget, Finding, short
 from hanse.schemas.json_match import largest_matching
 from hanse.schemas.json_model import JsonSchema, Node
+from hanse.schemas.patterns import finds
 from hanse.schemas.text import sorted_json
 
 _UPPER = ("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxContains", "maxProperties")
@@ -402,22 +403,13 @@ def _open(node: Node, *, patterns: bool = False) -> bool:
 def _cover(node: Node, name: str | None = None) -> Node | None:
     """The schema that a property (or an item) which is not listed must satisfy, if there is one."""
     for pattern, inner in node.patterns.items():
-        if name is not None and _finds(pattern, name):
+        if name is not None and finds(pattern, name):
             return inner
     if node.others is not None:
         return node.others
     if node.closed or node.unevaluated is None or node.unevaluated.kind in {"none", "any"}:
         return None
     return node.unevaluated
-
-
-def _finds(pattern: str, name: str) -> bool:
-    if len(pattern) > 1_000 or len(name) > 1_000:
-        raise SchemaError("the pattern is too long to compare", got=short(pattern))
-    try:
-        return re.search(pattern, name) is not None
-    except (re.error, RecursionError, OverflowError) as error:
-        raise SchemaError("the pattern is not a regular expression", got=short(pattern)) from error
 
 
 def _criterion_may_change(old: Node, new: Node) -> bool:

@@ -20,7 +20,7 @@ def check_file(file: ProtoFile, imported: Mapping[str, ProtoFile]) -> None:
         if path not in imported:
             raise SchemaError(
                 f"the import {short(path, 80)!r} cannot be resolved",
-                fix="register the imported file under a subject and add a reference with its path as the name",
+                fix="register the imported file and add a reference named by its path",
             )
     table = TypeTable(file, imported)
     seen: set[str] = set()
