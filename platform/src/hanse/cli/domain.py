@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,25 @@ def new(name: Annotated[str, typer.Argument(help="Lower-case letters, digits and
     root = find_root()
     show(domain_new(root, name), root)
     typer.echo(f"\nNext: hanse product new {name}/…, then hanse check")
+
+
+@app.command("feed")
+def feed_domain(
+    name: Annotated[str, typer.Argument(help="The domain.")],
+    file: Annotated[Path | None, typer.Argument(help="Commands, one JSON object a line.")] = None,
+) -> None:
+    """Send a file of commands to a domain (its examples/commands.jsonl), and relay what then happened.
+
+    The same file sent again changes nothing: each line's command has an id of its own.
+    """
+    from hanse.bootstrap import Mesh
+    from hanse.scaffold.feed import feed
+
+    with Mesh.open() as mesh:
+        fed = feed(mesh, name, file)
+    for line, rule, message in fed.rejected:
+        typer.echo(f"  line {line} rejected: {rule}: {message}")
+    typer.echo(f"{fed.accepted} accepted, {len(fed.rejected)} rejected, {fed.records} records on the log")
 
 
 @app.command("list")

@@ -40,8 +40,22 @@ def values(name: str) -> dict[str, str]:
         "entity": entity,
         "term": entity.replace("_", " ").capitalize(),
         "event": f"{entity}_recorded",
-        "record": "".join(part.capitalize() for part in f"{entity}_recorded".split("_")),
+        "record": f"{_camel(entity)}Recorded",
+        "command": f"Record{_camel(entity)}",
+        "aggregate": _camel(entity),
+        "imports": "\n".join(
+            sorted(
+                (
+                    "from hanse.domain import Application",
+                    f"from {name}.model import {_camel(entity)}, integration",
+                )
+            )
+        ),
     }
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def singular(name: str) -> str:
