@@ -68,7 +68,9 @@ def show(name: Name, as_json: Json = False) -> None:
         "purpose": product.purpose,
         "inputs": list(product.inputs),
         "contract": f"{contract.id} {contract.version}",
-        "columns": [{"name": c.name, "type": c.physical_type, "key": c.primary_key} for c in contract.columns],
+        "columns": [
+            {"name": c.name, "type": c.physical_type, "key": c.primary_key} for c in contract.columns
+        ],
         "checks": [rule.name for rule in contract.quality],
     }
     if as_json:
@@ -168,11 +170,18 @@ def explain(name: Name) -> None:
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="domain/name of the product to make.")],
+    from_topic: Annotated[
+        str | None, typer.Option(help="Topic or product to read; else the domain's first topic.")
+    ] = None,
 ) -> None:
     """Write the files of a new product: product.yaml, contract.yaml, projection.sql."""
+    from hanse.cli.scaffold import show
     from hanse.scaffold import product_new
+    from hanse.settings import find_root
 
-    product_new(name)
+    root = find_root()
+    show(product_new(root, name, from_topic), root)
+    typer.echo(f"\nNext: edit them, hanse check, then hanse product run {name}")
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> None:
