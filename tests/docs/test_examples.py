@@ -33,7 +33,15 @@ def commands(page: Path) -> list[tuple[str, list[str]]]:
 
 def own_copy(folder: Path) -> Path:
     """The reference mesh, without what is built or generated."""
-    for name in ("domains", "governance", "hanse.toml", "workspace.yaml", "dagster.yaml", "docs", "README.md"):
+    for name in (
+        "domains",
+        "governance",
+        "hanse.toml",
+        "workspace.yaml",
+        "dagster.yaml",
+        "docs",
+        "README.md",
+    ):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -45,7 +53,10 @@ def own_copy(folder: Path) -> Path:
 @pytest.mark.parametrize("page", [p for p in PAGES if p.exists() and commands(p)], ids=lambda p: p.name)
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
     here = own_copy(tmp_path)
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "120"}
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "COLUMNS": "120",
+    }
     for command, expected in commands(page):
         words = shlex.split(command)
         if words[0] == "cd":
@@ -57,4 +68,6 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         printed = " ".join((done.stdout + done.stderr).split())
         for line in expected:
-            assert " ".join(line.split()) in printed, f"{command}\nlacks {line!r} in\n{done.stdout}{done.stderr}"
+            assert " ".join(line.split()) in printed, (
+                f"{command}\nlacks {line!r} in\n{done.stdout}{done.stderr}"
+            )

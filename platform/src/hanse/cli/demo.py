@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def demo(
-    data: Annotated[Path | None, typer.Option(help="Folder of the Olist CSV files; a simulator plays when absent.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the Olist CSV files; a simulator plays when absent.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the simulator.")] = 7,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Days the simulator plays.")] = 30,
     serve: Annotated[bool, typer.Option(help="Open the catalog afterwards.")] = True,
@@ -47,13 +49,18 @@ def demo(
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[_Steps]:
+def _progress(*, quiet: bool) -> Generator[_Steps]:
     if quiet:
         yield _Steps(None)
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:,.0f}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns) as progress:
         yield _Steps(progress)
 
@@ -81,14 +88,20 @@ def _print(played: Played) -> None:
     rows = Table("file", "rows read", "accepted", "rejected", "set aside", title="Rows", title_justify="left")
     for name, counts in played.rows.items():
         rows.add_row(name, *(f"{counts[key]:,}" for key in ("read", "accepted", "rejected", "set_aside")))
-    reasons = Table("rule or reason", "rows", "for example", title="Rejected and set aside", title_justify="left")
+    reasons = Table(
+        "rule or reason", "rows", "for example", title="Rejected and set aside", title_justify="left"
+    )
     for reason in played.reasons:
         reasons.add_row(reason.text, f"{reason.count:,}", ", ".join(reason.examples))
-    totals = Table("total", "plain SQL over the input", "product", "", title="Reconciled", title_justify="left")
+    totals = Table(
+        "total", "plain SQL over the input", "product", "", title="Reconciled", title_justify="left"
+    )
     for total in played.totals:
         same = "[green]equal[/]" if total.equal else "[red]DIFFERENT[/]"
         totals.add_row(total.name, str(total.expected), str(total.got), same)
-    stages = Table("stage", "what", "seconds", "a second", title="The way of the events", title_justify="left")
+    stages = Table(
+        "stage", "what", "seconds", "a second", title="The way of the events", title_justify="left"
+    )
     for stage in played.stages:
         rate = f"{stage.count / stage.seconds:,.0f}" if stage.seconds else "–"
         stages.add_row(stage.name, f"{stage.count:,} {stage.unit}", f"{stage.seconds:.1f}", rate)

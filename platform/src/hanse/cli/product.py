@@ -137,7 +137,7 @@ def retry(name: Name) -> None:
     from hanse.runtime import run_product
 
     with Mesh.open() as mesh:
-        result = run_product(mesh, find(mesh, name).full_name, retry=True)
+        result = run_product(mesh, find(mesh, name).full_name)
     _table("Retried", [result.summary()])
     if result.rejected:
         raise result.rejected

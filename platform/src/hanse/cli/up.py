@@ -10,7 +10,9 @@ from hanse.bootstrap import Mesh
 
 
 def up(
-    dagster: Annotated[bool, typer.Option(help="Start Dagster too, and let its sensors run the products.")] = False,
+    dagster: Annotated[
+        bool, typer.Option(help="Start Dagster too, and let its sensors run the products.")
+    ] = False,
     products: Annotated[bool, typer.Option(help="Run the products whose streams have moved.")] = True,
 ) -> None:
     """Serve the catalog and keep the products up to date."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -41,7 +42,9 @@ def _domain_of(file: Path, model: MeshModel) -> Domain:
     for domain in model.domains:
         if file.is_relative_to(domain.directory.resolve()):
             return domain
-    raise ConfigError("no domain lies around this file", where=str(file), expected="domains/<domain>/domain.yaml")
+    raise ConfigError(
+        "no domain lies around this file", where=str(file), expected="domains/<domain>/domain.yaml"
+    )
 
 
 def _key(full_name: str) -> dg.AssetKey:
@@ -68,7 +71,7 @@ def _asset(product: Product, root: Path) -> dg.AssetsDefinition:
         description=product.purpose,
         group_name=product.domain,
         kinds={"duckdb", "iceberg"},
-        tags={tag: "" for tag in product.tags},
+        tags=dict.fromkeys(product.tags, ""),
         owners=[product.owner.email] if product.owner.email else [],
         freshness_policy=_freshness(product),
         automation_condition=dg.AutomationCondition.eager()
@@ -76,7 +79,9 @@ def _asset(product: Product, root: Path) -> dg.AssetsDefinition:
         check_specs=[dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names],
         output_required=False,
     )
-    def publish(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    def publish(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         yield from _publish(context, product, root, names)
 
     return publish
@@ -84,7 +89,7 @@ def _asset(product: Product, root: Path) -> dg.AssetsDefinition:
 
 def _publish(
     context: dg.AssetExecutionContext, product: Product, root: Path, names: tuple[str, ...]
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     with Mesh.open(root) as mesh:
         run = run_product(mesh, product.full_name, progress=context.log.info)
         if not run.rejected:
@@ -112,7 +117,11 @@ def _checks(run: ProductRun, names: tuple[str, ...]) -> Iterator[dg.AssetCheckRe
     for name in names:
         check = results.get(name)
         if check is None:
-            text = "nothing new to check; the last verdict stands" if run.snapshot_id else "nothing published yet"
+            text = (
+                "nothing new to check; the last verdict stands"
+                if run.snapshot_id
+                else "nothing published yet"
+            )
             yield dg.AssetCheckResult(check_name=name, passed=True, description=text)
             continue
         severe = check.severity == "error"
@@ -151,5 +160,3 @@ def _lag_sensor(domain: Domain, products: list[Product], root: Path) -> dg.Senso
             yield dg.RunRequest(run_key=f"{name}@{position.head}", asset_selection=[_key(name)])
 
     return behind
-
-

@@ -43,7 +43,14 @@ class Recorder:
         body = json.dumps(_plain(timed.outcome), default=str)
         kind = type(timed.outcome).__name__
         self.rows.append(
-            {"domain": domain, "kind": kind, "id": str(timed.command_id), "at": timed.at, "accepted": accepted, "body": body}
+            {
+                "domain": domain,
+                "kind": kind,
+                "id": str(timed.command_id),
+                "at": timed.at,
+                "accepted": accepted,
+                "body": body,
+            }
         )
 
 
@@ -78,7 +85,9 @@ def _load_input(con: duckdb.DuckDBPyConnection, directory: Path | None, recorder
     if directory is not None:
         for file in sorted(directory.glob("*.csv")):
             source = str(file).replace("'", "''")
-            con.execute(f"CREATE VIEW input.\"{file.stem}\" AS FROM read_csv('{source}', all_varchar = true, ignore_errors = true)")
+            con.execute(
+                f"CREATE VIEW input.\"{file.stem}\" AS FROM read_csv('{source}', all_varchar = true, ignore_errors = true)"
+            )
         return
     import pyarrow as pa
 

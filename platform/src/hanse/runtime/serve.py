@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +21,7 @@ DAGSTER_PORT = 3000
 
 
 @contextmanager
-def only_one(settings: Settings) -> Iterator[None]:
+def only_one(settings: Settings) -> Generator[None]:
     """Hold the mesh's lock while serving. Raises ConfigError when another process holds it."""
     path = settings.data / "up.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,11 @@ def only_one(settings: Settings) -> Iterator[None]:
 def up(mesh: Mesh, *, dagster: bool = False, products: bool = True) -> None:
     """Serve until interrupted. With Dagster its lag sensors run the products, else the keeper does."""
     with only_one(mesh.settings), ExitStack() as stack:
-        stack.enter_context(_process(["-m", "hanse.runtime.keep", *(["--relay-only"] if dagster or not products else [])], mesh))
+        stack.enter_context(
+            _process(
+                ["-m", "hanse.runtime.keep", *(["--relay-only"] if dagster or not products else [])], mesh
+            )
+        )
         if dagster:
             stack.enter_context(_dagster(mesh))
         serve = import_module("hanse_catalog.server").serve
@@ -53,7 +57,7 @@ def up(mesh: Mesh, *, dagster: bool = False, products: bool = True) -> None:
 
 
 @contextmanager
-def _process(arguments: list[str], mesh: Mesh, environ: dict[str, str] | None = None) -> Iterator[None]:
+def _process(arguments: list[str], mesh: Mesh, environ: dict[str, str] | None = None) -> Generator[None]:
     """A helper process that ends with us, politely first."""
     process = subprocess.Popen(
         [sys.executable, *arguments], cwd=mesh.settings.root, env={**os.environ, **(environ or {})}
@@ -70,7 +74,7 @@ def _process(arguments: list[str], mesh: Mesh, environ: dict[str, str] | None = 
 
 
 @contextmanager
-def _dagster(mesh: Mesh) -> Iterator[None]:
+def _dagster(mesh: Mesh) -> Generator[None]:
     home = dagster_home(mesh.settings)
     environ = {"DAGSTER_HOME": str(home)}
     subprocess.run(
@@ -79,7 +83,17 @@ def _dagster(mesh: Mesh) -> Iterator[None]:
         check=True,
         capture_output=True,
     )
-    arguments = ["-m", "dagster", "dev", "-w", "workspace.yaml", "-h", mesh.settings.host, "-p", str(DAGSTER_PORT)]
+    arguments = [
+        "-m",
+        "dagster",
+        "dev",
+        "-w",
+        "workspace.yaml",
+        "-h",
+        mesh.settings.host,
+        "-p",
+        str(DAGSTER_PORT),
+    ]
     with _process(arguments, mesh, environ):
         yield
 
@@ -99,6 +113,10 @@ def stop_on_signal() -> threading.Event:
     import signal
 
     stop = threading.Event()
+
+    def set_it(*_: object) -> None:
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, set_it)
     return stop

@@ -1,0 +1,25 @@
+"""Running a mesh: products one by one, the keeper that keeps them up to date, the demo."""
+
+from hanse.runtime.products import (
+    ProductRun,
+    Waiting,
+    check_names,
+    explain_product,
+    in_order,
+    lag,
+    rebuild_product,
+    release_rejected,
+    run_product,
+)
+
+__all__ = [
+    "ProductRun",
+    "Waiting",
+    "check_names",
+    "explain_product",
+    "in_order",
+    "lag",
+    "rebuild_product",
+    "release_rejected",
+    "run_product",
+]

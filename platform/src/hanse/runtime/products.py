@@ -1,0 +1,296 @@
+"""One run of a product: lease → recover → project to the streams' heads → check → publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from hanse import __version__
+from hanse.bootstrap import Mesh
+from hanse.errors import ConfigError, LeaseHeld, PublicationRejected, UnknownTopic
+from hanse.model.mesh import Contract, MeshModel, Product
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from hanse.projection import Projector
+    from hanse.publish.publisher import Publication, Publisher
+    from hanse.publish.state import SinkState
+    from hanse.quality.result import CheckResult
+
+LEASE_WAIT_SECONDS = 60.0
+PREVIEW_ROWS = 5
+
+
+@dataclass(slots=True)
+class ProductRun:
+    """What a run did. `records` were read from the streams, `poison` of them set aside undecoded.
+
+    `rows` counts the table that readers see; `lag` the records that came in meanwhile. `rejected` holds the
+    error when the contract stopped the publication.
+    """
+
+    product: str
+    records: int = 0
+    poison: int = 0
+    duplicates: int = 0
+    published: bool = False
+    rows: int = 0
+    set_aside: int = 0
+    snapshot_id: int | None = None
+    seq: int | None = None
+    lag: int = 0
+    seconds: float = 0.0
+    offsets: dict[str, Any] = field(default_factory=dict[str, Any])
+    checks: tuple[CheckResult, ...] = ()
+    preview: str = ""
+    rejected: PublicationRejected | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """One row of a table."""
+        outcome = "rejected" if self.rejected else "published" if self.published else "nothing new"
+        return {
+            "product": self.product,
+            "outcome": outcome,
+            "records": self.records,
+            "rows": self.rows,
+            "poison": self.poison,
+            "set aside": self.set_aside,
+            "lag": self.lag,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a product has not published: how many offsets, and the heads they lead to as one text."""
+
+    records: int
+    head: str
+
+
+def check_names(contract: Contract) -> tuple[str, ...]:
+    """The names of all checks that a publication under this contract runs."""
+    from hanse.quality.plan import names
+
+    return names(contract)
+
+
+def in_order(model: MeshModel) -> list[Product]:
+    """Products that are not retired, each after the products it reads. Raises ConfigError on a cycle."""
+    products = {p.full_name: p for p in model.products if p.lifecycle != "retired"}
+    graph = {name: [i for i in p.inputs if i in products] for name, p in products.items()}
+    try:
+        return [products[name] for name in TopologicalSorter(graph).static_order()]
+    except CycleError as error:
+        raise ConfigError("products read each other in a circle", got=" → ".join(error.args[1])) from error
+
+
+def lag(mesh: Mesh, name: str) -> Waiting:
+    """Compare what is published with the heads of the product's topics; takes no lease."""
+    from hanse.publish.reader import Reader
+
+    product = _product(mesh, name)
+    head = Reader(mesh.settings).head(product.full_name)
+    published = head.offsets if head else {}
+    behind, heads = 0, []
+    for topic in product.inputs:
+        try:
+            ranges = mesh.log.ranges(topic)
+        except UnknownTopic:
+            continue
+        done = {int(p): int(o) for p, o in published.get(topic, {}).items()}
+        behind += sum(max(0, there.high - done.get(p, there.low)) for p, there in ranges.items())
+        heads.append(f"{topic}:{'.'.join(str(ranges[p].high) for p in sorted(ranges))}")
+    return Waiting(behind, ",".join(heads))
+
+
+def run_product(
+    mesh: Mesh,
+    name: str,
+    *,
+    progress: Callable[[str], None] | None = None,
+    wait: float = LEASE_WAIT_SECONDS,
+) -> ProductRun:
+    """Bring a product to the heads of its streams and publish it.
+
+    What a rejected publication held is published again with what came since, and checked anew.
+
+    A contract that stops the publication is told in the result's `rejected`. Raises LeaseHeld after
+    `wait` seconds, and what projector and publisher raise.
+    """
+    product = _product(mesh, name)
+    started = time.monotonic()
+    run = ProductRun(product.full_name)
+    with _opened(mesh, product, wait) as (con, projector, publisher):
+        sink = _sink(projector, product)
+        try:
+            publisher.recover(con, sink)
+            report = projector.run_to_head(_counting(progress))
+            run.records, run.poison = report.records, report.poison
+            run.duplicates, run.offsets = report.duplicates_dropped, dict(report.offsets)
+            publication = publisher.publish(con, sink, report.offsets, _context(report.oldest))
+        except PublicationRejected as error:
+            publication, run.rejected = None, error
+        run.lag = projector.lag().records
+    _conclude(mesh, run, publication)
+    run.seconds = time.monotonic() - started
+    return run
+
+
+def rebuild_product(mesh: Mesh, name: str, *, wait: float = LEASE_WAIT_SECONDS) -> ProductRun:
+    """Forget the projection's state and build the product anew from the first record of its streams.
+
+    Readers keep the last snapshot until the new one has passed its checks. Raises as `run_product`.
+    """
+    product = _product(mesh, name)
+    started = time.monotonic()
+    run = ProductRun(product.full_name)
+    with _leased(mesh, product, wait) as publisher:
+        _forget_state(mesh, product)
+        with _projecting(mesh, product) as (con, projector):
+            report = projector.run_to_head()
+            run.records, run.offsets = report.records, dict(report.offsets)
+            sink = _sink(projector, product)
+            publication = publisher.publish(con, sink, report.offsets, _context(report.oldest), rebuild=True)
+            run.lag = projector.lag().records
+    _conclude(mesh, run, publication)
+    run.seconds = time.monotonic() - started
+    return run
+
+
+def release_rejected(mesh: Mesh, name: str, seq: int, reason: str) -> Publication:
+    """Show readers a rejected publication on the operator's word. Raises PublicationError."""
+    product = _product(mesh, name)
+    with _opened(mesh, product, LEASE_WAIT_SECONDS) as (con, projector, publisher):
+        return publisher.release(con, _sink(projector, product), seq, reason)
+
+
+def explain_product(mesh: Mesh, name: str) -> str:
+    """The plan of the product's projection, made in a scratch state. Raises UnsupportedSQL at its place."""
+    import duckdb
+
+    from hanse.projection import Projector
+
+    product = _product(mesh, name)
+    with duckdb.connect() as con:
+        return Projector(product, mesh.model, mesh.log, mesh.registry, con).engine.explain()
+
+
+def _product(mesh: Mesh, name: str) -> Product:
+    product = mesh.model.product(name)
+    if product is None:
+        known = ", ".join(p.full_name for p in mesh.model.products)
+        raise ConfigError(f"no product is called {name!r}", expected=known or "none yet")
+    return product
+
+
+@contextmanager
+def _leased(mesh: Mesh, product: Product, wait: float) -> Generator[Publisher]:
+    from hanse.publish.lakehouse import Lakehouse
+    from hanse.publish.lease import Lease
+    from hanse.publish.publisher import Publisher
+
+    with Lakehouse(mesh.settings.lakehouse_path) as lakehouse:
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                lease = Lease.acquire(lakehouse.leases, product.full_name)
+                break
+            except LeaseHeld:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        with lease:
+            yield Publisher(lakehouse, product, lease)
+
+
+@contextmanager
+def _projecting(mesh: Mesh, product: Product) -> Generator[tuple[duckdb.DuckDBPyConnection, Projector]]:
+    import duckdb
+
+    from hanse.projection import Projector
+
+    path = mesh.settings.state_path(product.full_name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(path)) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        yield con, Projector(product, mesh.model, mesh.log, mesh.registry, con)
+
+
+@contextmanager
+def _opened(
+    mesh: Mesh, product: Product, wait: float
+) -> Generator[tuple[duckdb.DuckDBPyConnection, Projector, Publisher]]:
+    with _leased(mesh, product, wait) as publisher, _projecting(mesh, product) as (con, projector):
+        yield con, projector, publisher
+
+
+def _forget_state(mesh: Mesh, product: Product) -> None:
+    path = mesh.settings.state_path(product.full_name)
+    for file in (path, path.with_name(path.name + ".wal")):
+        file.unlink(missing_ok=True)
+
+
+def _sink(projector: Projector, product: Product) -> SinkState:
+    from hanse.publish.state import SinkState
+
+    engine = projector.engine
+    name, info = next(iter(engine.sinks.items()))
+    return SinkState(
+        changes=engine.changes(name),
+        output=engine.output(name),
+        columns=tuple(info.columns),
+        key=product.contract.primary_key,
+        append=info.append,
+    )
+
+
+def _context(oldest: Any) -> Any:
+    from hanse.publish.state import Context
+
+    return Context(code_version=__version__, oldest=oldest)
+
+
+def _counting(progress: Callable[[str], None] | None) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress(f"{done:,} of {total:,} records")
+
+
+def _conclude(mesh: Mesh, run: ProductRun, publication: Publication | None) -> None:
+    """What readers see after the run, whether or not it published anything."""
+    from hanse.publish.reader import Reader
+
+    reader = Reader(mesh.settings)
+    head = reader.head(run.product)
+    run.published = publication is not None
+    if run.rejected is not None:
+        newest = reader.history(run.product)[-1]
+        run.checks = newest.verdict.checks if newest.verdict else ()
+    elif head is not None and head.verdict is not None:
+        run.checks = head.verdict.checks
+    if head is not None:
+        run.rows, run.snapshot_id, run.seq, run.set_aside = (
+            head.rows,
+            head.snapshot_id,
+            head.seq,
+            head.set_aside,
+        )
+        run.preview = _preview(reader, run.product)
+
+
+def _preview(reader: Any, product: str) -> str:
+    """The first rows as a Markdown table."""
+    import duckdb
+
+    with duckdb.connect() as con:
+        found = con.execute(f"SELECT * FROM ({reader.scan(product, None).sql}) LIMIT {PREVIEW_ROWS}")  # noqa: S608
+        columns = [column[0] for column in found.description or ()]
+        lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
+        lines += [" | ".join(str(value) for value in row) for row in found.fetchall()]
+    return "\n".join(f"| {line} |" for line in lines)
