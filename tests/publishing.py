@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +174,35 @@ def bench(root: Path, product: Product | None = None, **kwargs: Any) -> Iterator
         yield made
     finally:
         made.close()
+
+
+def work(
+    root: str, place: str, stop: bool, rows: list[tuple[str, int | None]], large: int, append: bool
+) -> None:
+    """In a process of its own: feed batch 1 and publish; killed, or stopped, at `place`."""
+    from hanse.errors import StaleWriter
+    from hanse.publish import failpoints, positions
+
+    positions.LARGE = large
+    if stop:
+        failpoints.hook = lambda reached: os.kill(os.getpid(), signal.SIGSTOP) if reached == place else None
+    else:
+        os.environ["HANSE_FAILPOINT"] = place
+    product = load_mesh(Path(root)).product("d.p")
+    assert product is not None
+    with bench(Path(root), product, append=append) as made:
+        made.feed(rows, batch=1)
+        try:
+            made.publish()
+        except StaleWriter:
+            os._exit(3)
+
+
+def start(root: Path, place: str, rows: list[tuple[str, int | None]], **kwargs: Any) -> BaseProcess:
+    """Start `work`; imports happen once, in the fork server."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["publishing", "hanse.publish.audit"])
+    arguments = {"stop": False, "large": 200_000, "append": False} | kwargs
+    process = context.Process(target=work, args=(str(root), place), kwargs={"rows": rows, **arguments})
+    process.start()
+    return process
