@@ -225,7 +225,7 @@ class Projector:
             where=f"topic {topic}, read by {product}",
             expected=expected,
             got=got,
-            fix=f"restore the topic or its archive, or build anew from what is there: hanse product rebuild {product}",
+            fix=f"restore the topic or its archive, or build anew: hanse product rebuild {product}",
         )
 
     def _next(self, inputs: list[_Input], max_batch: int) -> _Batch | None:
