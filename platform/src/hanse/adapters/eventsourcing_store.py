@@ -13,6 +13,7 @@ import sqlite3
 import uuid
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
@@ -138,15 +139,16 @@ class SQLiteEventStore:
     def verdicts(self, command_ids: Sequence[UUID]) -> dict[UUID, StoredVerdict]:
         """The verdicts of those of the commands that were handled before."""
         found: dict[UUID, StoredVerdict] = {}
+        wanted = {command_id.bytes: command_id for command_id in command_ids}
         for row in self._select_in(
             "SELECT v.*, e.rowid FROM command_verdicts v LEFT JOIN stored_events e "
             "ON e.originator_id = v.stream_id AND e.originator_version = v.last_version "
             "WHERE v.command_id IN ",
-            [command_id.bytes for command_id in command_ids],
+            list(wanted),
         ):
-            command_id = UUID(bytes=row[0])
+            command_id = wanted[row[0]]
             found[command_id] = StoredVerdict(
-                command_id, UUID(row[1]), row[2], row[3], row[4], row[5], row[6] if row[4] is None else None
+                command_id, _uuid(row[1]), row[2], row[3], row[4], row[5], row[6] if row[4] is None else None
             )
         return found
 
@@ -240,8 +242,9 @@ class SQLiteEventStore:
 
     def _select(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         with self._errors("read"), self._datastore.transaction(commit=False) as cursor:
-            cursor.execute(statement, parameters)
-            return [tuple(row) for row in cursor.fetchall()]
+            bare: sqlite3.Cursor = cursor.sqlite_cursor
+            bare.row_factory = None
+            return bare.execute(statement, parameters).fetchall()
 
     def _select_in(
         self, statement: str, values: Sequence[object], ending: str = ""
@@ -274,4 +277,9 @@ def _held(relay: str, path: Path) -> RelayHeld:
 
 
 def _event(row: tuple[Any, ...]) -> StoredEvent:
-    return StoredEvent(UUID(row[0]), row[1], row[2], row[3], row[4])
+    return StoredEvent(_uuid(row[0]), row[1], row[2], row[3], row[4])
+
+
+@lru_cache(maxsize=65_536)
+def _uuid(text: str) -> UUID:
+    return UUID(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from hanse.domain.aggregate import Aggregate
 from hanse.domain.codec import checker, has_personal
@@ -15,8 +15,7 @@ from hanse.model.envelope import Envelope
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(NamedTuple):
     """One record for a topic of the domain. `value` has exactly the fields of the topic's schema.
 
     A `value` of None is a tombstone: then `key` holds the values of the topic's key columns.

@@ -5,8 +5,8 @@ On the log the envelope is a set of CloudEvents headers in binary mode (specific
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 SPEC_VERSION = b"1.0"
@@ -21,8 +21,7 @@ MAX_ORDINAL = (1 << ORDINAL_BITS) - 1
 _MASK_62 = (1 << 62) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """The context of one event. `time` is UTC; ids are text. `event_id` is a UUIDv7."""
 
     event_id: str

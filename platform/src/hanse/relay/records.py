@@ -4,48 +4,108 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import fastavro
+import pyarrow as pa
 from fastavro.schema import SchemaParseException
 
 from hanse.errors import ConfigError, SchemaError
 from hanse.model.envelope import MAX_ORDINAL, SPEC_VERSION, Envelope, record_position
-from hanse.ports.event_log import Record
+from hanse.relay.avro import record_writer
 
 if TYPE_CHECKING:
     from hanse.domain.application import Publish
     from hanse.model.mesh import Topic
     from hanse.ports.schema_registry import RegisteredSchema
 
-Headers = tuple[tuple[str, bytes], ...]
+_NAMES = (
+    "ce_specversion",
+    "ce_source",
+    "ce_time",
+    "ce_correlationid",
+    "ce_causationid",
+    "ce_commandid",
+    "ce_type",
+    "ce_dataschema",
+    "ce_id",
+    "ce_subject",
+    "ce_position",
+)
+_NAMES_TRACED = ("traceparent", *_NAMES)
+_HEADER = pa.struct([pa.field("name", pa.string()), pa.field("value", pa.binary())])
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The domain event behind a record: its source, its position, and the headers all its records share."""
+class Origin(NamedTuple):
+    """The domain event behind records: its position, and the header values that they all share."""
 
     position: int
     event_id: str
     timestamp_ms: int
-    headers: Headers
+    names: tuple[str, ...]
+    values: tuple[bytes, ...]
 
     @classmethod
     def of(cls, source: bytes, position: int, envelope: Envelope) -> Origin:
         """The origin of the event at `position` of the store that `source` names."""
-        headers = [
-            ("ce_specversion", SPEC_VERSION),
-            ("ce_source", source),
-            ("ce_time", envelope.time.isoformat().encode()),
-            ("ce_correlationid", envelope.correlation_id.encode()),
-            ("ce_causationid", envelope.causation_id.encode()),
-            ("ce_commandid", envelope.command_id.encode()),
-        ]
+        values = (
+            SPEC_VERSION,
+            source,
+            envelope.time.isoformat().encode(),
+            envelope.correlation_id.encode(),
+            envelope.causation_id.encode(),
+            envelope.command_id.encode(),
+        )
+        names = _NAMES
         if envelope.traceparent:
-            headers.append(("traceparent", envelope.traceparent.encode()))
-        return cls(position, envelope.event_id, int(envelope.time.timestamp() * 1000), tuple(headers))
+            names, values = _NAMES_TRACED, (envelope.traceparent.encode(), *values)
+        return cls(position, envelope.event_id, int(envelope.time.timestamp() * 1000), names, values)
+
+
+@dataclass(slots=True)
+class Rows:
+    """Records of one topic as columns, until they are produced together."""
+
+    keys: list[bytes] = field(default_factory=list[bytes])
+    values: list[bytes | None] = field(default_factory=list[bytes | None])
+    timestamps: list[int] = field(default_factory=list[int])
+    names: list[str] = field(default_factory=list[str])
+    headers: list[bytes] = field(default_factory=list[bytes])
+    ends: list[int] = field(default_factory=lambda: [0])
+
+    def add(self, record: Produced) -> None:
+        """Add one record."""
+        self.keys.append(record.key)
+        self.values.append(record.value)
+        self.timestamps.append(record.origin.timestamp_ms)
+        self.names += record.origin.names
+        self.headers += record.headers
+        self.ends.append(len(self.headers))
+
+    def table(self) -> pa.Table:
+        """The rows as `EventLog.produce_table` takes them."""
+        entries = pa.StructArray.from_arrays(
+            [pa.array(self.names, pa.string()), pa.array(self.headers, pa.binary())], fields=list(_HEADER)
+        )
+        return pa.table(
+            {
+                "key": pa.array(self.keys, pa.large_binary()),
+                "value": pa.array(self.values, pa.large_binary()),
+                "timestamp": pa.array(self.timestamps, pa.timestamp("ms", tz="UTC")),
+                "headers": pa.ListArray.from_arrays(pa.array(self.ends, pa.int32()), entries),
+            }
+        )
+
+
+class Produced(NamedTuple):
+    """One record: key, framed value (None for a tombstone), and its header values."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    origin: Origin
+    headers: tuple[bytes, ...]
 
 
 def read_schema(topic: Topic) -> str:
@@ -77,18 +137,13 @@ class TopicWriter:
     def __init__(self, topic: Topic, registered: RegisteredSchema) -> None:
         self.topic = topic
         parsed: Any = fastavro.parse_schema(json.loads(registered.schema))
-        self._schema = parsed
         self._names = frozenset(field["name"] for field in parsed["fields"])
-        self._frame = b"\x00" + registered.id.to_bytes(4, "big")
-        self._headers: Headers = (
-            ("ce_type", str(parsed["name"]).encode()),
-            (
-                "ce_dataschema",
-                f"/subjects/{registered.subject}/versions/{registered.version}".encode(),
-            ),
-        )
+        self._write = record_writer(parsed, b"\x00" + registered.id.to_bytes(4, "big"))
+        self._type = str(parsed["name"]).encode()
+        self._schema = f"/subjects/{registered.subject}/versions/{registered.version}".encode()
+        self._key_column = topic.key[0] if len(topic.key) == 1 else None
 
-    def record(self, published: Publish, origin: Origin, ordinal: int) -> Record:
+    def record(self, published: Publish, origin: Origin, ordinal: int) -> Produced:
         """The record number `ordinal` of the event at `origin`.
 
         Raises SchemaError when the value has not exactly the schema's fields, or a field the wrong type.
@@ -99,44 +154,33 @@ class TopicWriter:
                 where=f"position {origin.position}",
                 expected=f"at most {MAX_ORDINAL + 1}",
             )
-        key = self._key(published)
-        headers = (
-            *origin.headers,
-            *self._headers,
-            ("ce_id", (f"{origin.event_id}.{ordinal}" if ordinal else origin.event_id).encode()),
-            ("ce_subject", key),
-            ("ce_position", str(record_position(origin.position, ordinal)).encode()),
-        )
-        value = None if published.value is None else self._encode(published.value)
-        return Record(value, key, headers, origin.timestamp_ms)
-
-    def _key(self, published: Publish) -> bytes:
         value = published.value
-        parts: Sequence[Any] = (
-            (published.key or ()) if value is None else [value.get(name) for name in self.topic.key]
-        )
-        if len(parts) != len(self.topic.key) or any(part is None for part in parts):
-            raise SchemaError(
-                f"a record for {self.topic.full_name} has no key", expected=", ".join(self.topic.key)
-            )
-        return "|".join(map(str, parts)).encode()
-
-    def _encode(self, value: dict[str, Any]) -> bytes:
-        if value.keys() != self._names:
+        if value is not None and (len(value) != len(self._names) or value.keys() != self._names):
             raise SchemaError(
                 f"a mapping gives {self.topic.full_name} other fields than its schema has",
                 where=str(self.topic.schema_path),
                 expected=", ".join(sorted(self._names)),
                 got=", ".join(sorted(value)),
             )
-        buffer = BytesIO()
-        buffer.write(self._frame)
-        try:
-            fastavro.schemaless_writer(buffer, self._schema, value)
-        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        key = self._key(published)
+        headers = (
+            *origin.values,
+            self._type,
+            self._schema,
+            (f"{origin.event_id}.{ordinal}" if ordinal else origin.event_id).encode(),
+            key,
+            b"%d" % record_position(origin.position, ordinal),
+        )
+        return Produced(published.topic, key, None if value is None else self._write(value), origin, headers)
+
+    def _key(self, published: Publish) -> bytes:
+        value = published.value
+        if value is not None and self._key_column is not None:
+            parts: Sequence[Any] = (value[self._key_column],)
+        else:
+            parts = (published.key or ()) if value is None else [value[name] for name in self.topic.key]
+        if len(parts) != len(self.topic.key) or None in parts:
             raise SchemaError(
-                f"a value does not fit the schema of {self.topic.full_name}",
-                where=str(self.topic.schema_path),
-                got=str(error),
-            ) from error
-        return buffer.getvalue()
+                f"a record for {self.topic.full_name} has no key", expected=", ".join(self.topic.key)
+            )
+        return "|".join(map(str, parts)).encode()

@@ -10,8 +10,8 @@ from uuid import UUID
 from hanse.domain.discovery import load
 from hanse.domain.storage import EventSerializer
 from hanse.errors import ConfigError, HanseError, SchemaError
-from hanse.ports.event_log import Record, TopicSpec
-from hanse.relay.records import Origin, TopicWriter, read_schema
+from hanse.ports.event_log import TopicSpec
+from hanse.relay.records import Origin, Produced, Rows, TopicWriter, read_schema
 
 if TYPE_CHECKING:
     from hanse.bootstrap import Mesh
@@ -137,19 +137,19 @@ class Relay:
         """
         stored = self._store.read_all(after=self.position, limit=limit)
         self._fetch(stored)
-        records: dict[str, list[Record]] = {}
+        rows: dict[str, Rows] = {}
         forgotten: list[str] = []
         done, failure = 0, None
         for event in stored:
             try:
-                self._map(event, records, forgotten)
+                self._map(event, rows, forgotten)
             except _MAPPING_ERRORS as error:
                 failure = error
                 self._aggregates.clear()
                 break
             done += 1
         if done:
-            self._commit(records, forgotten, stored[done - 1].position or 0)
+            self._commit(rows, forgotten, stored[done - 1].position or 0)
         if failure is not None:
             at = stored[done]
             raise SchemaError(
@@ -158,29 +158,31 @@ class Relay:
                 got=f"{type(failure).__name__}: {failure}",
                 fix="mend the mapping or the stored event, then start the relay again",
             ) from failure
-        return Relayed(done, sum(map(len, records.values())), self.position)
+        return Relayed(done, sum(len(r.keys) for r in rows.values()), self.position)
 
-    def _commit(self, records: dict[str, list[Record]], forgotten: list[str], position: int) -> None:
-        for name, batch in records.items():
-            self._log.produce(self._writers[name].topic.full_name, batch)
+    def _commit(self, rows: dict[str, Rows], forgotten: list[str], position: int) -> None:
+        for name, batch in rows.items():
+            self._log.produce_table(self._writers[name].topic.full_name, batch.table())
         if forgotten and self._keys is not None:
             self._keys.forget_all(forgotten)
         self._store.mark_relayed(RELAY, self._epoch, position)
         self.position = position
 
-    def _map(self, stored: StoredEvent, records: dict[str, list[Record]], forgotten: list[str]) -> None:
+    def _map(self, stored: StoredEvent, rows: dict[str, Rows], forgotten: list[str]) -> None:
         event, envelope = self._serializer.read(stored)
         aggregate = self._advance(stored, event)
         if type(event).forgets_subject:
             forgotten.append(getattr(event, type(event).subject_field or ""))
-        made = self._records(event, aggregate, envelope, stored.position or 0)
-        for name, record in made:
-            records.setdefault(name, []).append(record)
+        for record in self._records(event, aggregate, envelope, stored.position or 0):
+            batch = rows.get(record.topic)
+            if batch is None:
+                batch = rows[record.topic] = Rows()
+            batch.add(record)
 
     def _records(
         self, event: Event, aggregate: Aggregate, envelope: Envelope, position: int
-    ) -> list[tuple[str, Record]]:
-        made: list[tuple[str, Record]] = []
+    ) -> list[Produced]:
+        made: list[Produced] = []
         origin: Origin | None = None
         for mapping in self._integration.mappings.get(type(event), ()):
             for published in mapping(event, aggregate, envelope):
@@ -192,7 +194,7 @@ class Relay:
                         expected=", ".join(sorted(self._writers)),
                     )
                 origin = origin or Origin.of(self._source, position, envelope)
-                made.append((published.topic, writer.record(published, origin, len(made))))
+                made.append(writer.record(published, origin, len(made)))
         return made
 
     def _advance(self, stored: StoredEvent, event: Event) -> Aggregate:
