@@ -16,7 +16,7 @@ from hanse.domain.messages import Command, Event
 from hanse.domain.storage import EventSerializer
 from hanse.errors import CommandRejected, ConcurrencyConflict, SubjectForgotten
 from hanse.model.envelope import Envelope, event_id, utc_now
-from hanse.ports.event_store import StoredEvent, StoredVerdict
+from hanse.ports.event_store import RELAY, StoredEvent, StoredVerdict
 
 if TYPE_CHECKING:
     from hanse.domain.application import Application
@@ -113,6 +113,7 @@ class ApplicationService:
         self._cache_size = cache
         self._aggregates: dict[UUID, Aggregate] = {}
         self._head = 0
+        self._started = False
 
     def handle(self, command: Command | Request) -> Accepted:
         """Handle one command in a commit of its own. Raises CommandRejected, on every repetition too."""
@@ -152,7 +153,22 @@ class ApplicationService:
         stored = self._store.stream(aggregate.stream_id(identity), up_to=version)
         return [Recorded(s.version, s.position or 0, *self._serializer.read(s)) for s in stored]
 
+    def _start(self) -> None:
+        """Destroy the keys that a process which died after its commit has left to destroy.
+
+        The relay does so for what it relays; beyond its mark it is done here, before a command is decided.
+        """
+        forgetting = {name for name, cls in self._application.events.items() if cls.forgets_subject}
+        position = self._store.relayed(RELAY) if forgetting else self._store.head()
+        while events := self._store.read_all(after=position, limit=10_000):
+            happened = [self._serializer.read(e)[0] for e in events if e.type in forgetting]
+            self._keys.forget_all(getattr(h, type(h).subject_field or "") for h in happened)
+            position = events[-1].position or 0
+        self._started = True
+
     def _attempt(self, requests: Sequence[Request]) -> list[Verdict]:
+        if not self._started:
+            self._start()
         known = self._store.verdicts([request.command_id for request in requests])
         verdicts = {command_id: _verdict(stored) for command_id, stored in known.items()}
         new = [r for r in {r.command_id: r for r in reversed(requests)}.values() if r.command_id not in known]

@@ -111,6 +111,8 @@ class SubjectKeys:
         """Forget several subjects in one commit."""
         moment = datetime.now(UTC).isoformat()
         subjects = list(subjects)
+        if not subjects:
+            return
         with self._writing():
             self._connection.executemany(
                 "INSERT INTO subjects VALUES (?, NULL, ?) ON CONFLICT (subject) "

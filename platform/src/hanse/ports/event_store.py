@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+RELAY = "relay"
+"""The name under which the relay of integration events claims and marks a store."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:

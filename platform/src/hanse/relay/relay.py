@@ -11,6 +11,7 @@ from hanse.domain.discovery import load
 from hanse.domain.storage import EventSerializer
 from hanse.errors import ConfigError, HanseError, SchemaError
 from hanse.ports.event_log import TopicSpec
+from hanse.ports.event_store import RELAY
 from hanse.relay.records import Origin, Produced, Rows, TopicWriter, read_schema
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from hanse.ports.event_store import EventStore, StoredEvent
     from hanse.ports.schema_registry import SchemaRegistry
 
-RELAY = "relay"
 BATCH = 5_000
 _CACHE = 50_000
 _MAPPING_ERRORS = (

@@ -1,0 +1,5 @@
+"""Tools for the tests of a mesh's own domains and products."""
+
+from hanse.testing.aggregates import given, rejected
+
+__all__ = ["given", "rejected"]
