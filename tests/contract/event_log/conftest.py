@@ -30,12 +30,15 @@ class Place:
 
 ADAPTERS = [
     pytest.param("sqlite", id="sqlite"),
+    pytest.param("kafka", id="kafka", marks=pytest.mark.kafka),
 ]
 
 
 @pytest.fixture(params=ADAPTERS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An event log of the adapter under test."""
+    if request.param == "kafka":
+        return Place(tmp_path, request.getfixturevalue("kafka_address"))
     return Place(tmp_path, "sqlite:")
 
 

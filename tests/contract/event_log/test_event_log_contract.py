@@ -108,7 +108,7 @@ def test_every_part_of_a_record_comes_back(log: EventLog, make: Make) -> None:
         Record(b"value", b"key", (("a", b"1"), ("a", b"2"), ("b", b"")), timestamp_ms=1_700_000_000_123),
         Record(None, b"tombstone", timestamp_ms=1_700_000_000_000),
         Record(b"", b"", timestamp_ms=1_600_000_000_000),
-        Record(bytes(range(256)), None, (("bin\u00e4r", bytes(range(256))),), timestamp_ms=0),
+        Record(bytes(range(256)), None, (("bin\u00e4r", bytes(range(256))),), timestamp_ms=1),
     ]
     assert log.produce(name, records) == [(0, 0), (0, 1), (0, 2), (0, 3)]
     fetched = log.read(name, {0: 0}, timeout_ms=5_000)
@@ -142,13 +142,14 @@ def test_nothing_to_produce_is_nothing(log: EventLog, make: Make) -> None:
     assert log.read(name, {}).rows.num_rows == 0
 
 
+header_names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
 records_drawn = st.lists(
     st.builds(
         Record,
         value=st.none() | st.binary(max_size=40),
         key=st.none() | st.binary(max_size=12),
-        headers=st.lists(st.tuples(st.text(max_size=5), st.binary(max_size=5)), max_size=3).map(tuple),
-        timestamp_ms=st.integers(0, 4_102_444_800_000),
+        headers=st.lists(st.tuples(header_names, st.binary(max_size=5)), max_size=3).map(tuple),
+        timestamp_ms=st.integers(1, 4_102_444_800_000),
         partition=st.none() | st.integers(0, 3),
     ),
     max_size=40,
@@ -263,6 +264,18 @@ def test_a_record_that_is_too_large_is_refused_and_nothing_is_stored(log: EventL
     with pytest.raises(LogError, match="too large"):
         log.produce(name, [Record(b"small"), Record(bytes(9_000_000))])
     assert [len(r["value"]) for r in everything(log, name)] == [4_000_000]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [Record(b"v", timestamp_ms=0), Record(b"v", timestamp_ms=-5), Record(b"v", headers=(("a\0b", b""),))],
+    ids=["time zero", "before 1970", "NUL in a header"],
+)
+def test_what_cannot_be_kept_as_it_is_is_refused(log: EventLog, make: Make, bad: Record) -> None:
+    name = make(partitions=1)
+    with pytest.raises(LogError, match="record's"):
+        log.produce(name, [Record(b"good"), bad])
+    assert everything(log, name) == []
 
 
 def test_a_compacted_topic_refuses_a_record_without_key(log: EventLog, make: Make) -> None:

@@ -26,6 +26,11 @@ def _open(settings: Settings) -> EventLog:
     scheme = urlsplit(settings.log).scheme
     if scheme == "sqlite":
         return _sqlite(settings)
+    if scheme == "kafka":
+        from hanse.adapters.kafka.log import KafkaLog
+        from hanse.adapters.kafka.settings import kafka_settings
+
+        return KafkaLog(kafka_settings(settings.log))
     raise ConfigError(
         "the setting `log` names no log that Hanse knows",
         where=str(settings.root),

@@ -11,7 +11,6 @@ Settings: `log = "sqlite:"`, with `?sync=normal` and `?max_bytes=N` (the file's 
 from __future__ import annotations
 
 import contextlib
-import re
 import sqlite3
 import threading
 import time
@@ -24,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from hanse.adapters.sqlite_log_append import Append, Chunk, Stale, prepare_group, store
-from hanse.adapters.sqlite_log_read import Cursor, check_offset, check_partition, gather
+from hanse.adapters.sqlite_log_read import Cursor, gather
 from hanse.adapters.sqlite_log_storage import (
     Readers,
     Sync,
@@ -35,12 +34,12 @@ from hanse.adapters.sqlite_log_storage import (
     transaction,
 )
 from hanse.adapters.sqlite_log_upkeep import Compaction, Upkeep, expired
-from hanse.errors import HistoryLost, LogError, TopicDrift, UnknownTopic
+from hanse.errors import HistoryLost, LogError, UnknownTopic
 from hanse.log import rows as rows_of
+from hanse.log.checks import check_offset, check_partition, check_spec, drift
 from hanse.log.partitioner import Int32s, NullKeys
 from hanse.ports.event_log import RECORDS, Fetched, OffsetRange, Record, TopicInfo, TopicSpec
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _TOPIC = "SELECT num, name, partitions, cleanup, retention_ms, retention_bytes, topic_id FROM topics"
 
 
@@ -78,7 +77,7 @@ class SqliteLog:
 
     def create_topic(self, spec: TopicSpec) -> TopicInfo:
         """Create, or return the equal one that exists. Raises TopicDrift when it differs."""
-        _check_spec(spec)
+        check_spec(spec)
         with self.writing() as con:
             found = con.execute(f"{_TOPIC} WHERE name = ?", (spec.name,)).fetchone()
             if found is None:
@@ -101,13 +100,7 @@ class SqliteLog:
                 return TopicInfo(spec, topic_id)
         info = _info(found)
         if info.spec != spec:
-            raise TopicDrift(
-                f"topic {spec.name} exists with other settings",
-                where=str(self.path),
-                expected=_settings(spec),
-                got=_settings(info.spec),
-                fix="declare what exists, or delete the topic and make it again",
-            )
+            raise drift(spec, info.spec, str(self.path))
         return info
 
     def topic(self, name: str) -> TopicInfo:
@@ -407,29 +400,6 @@ class SqliteLog:
 def _info(row: tuple[Any, ...]) -> TopicInfo:
     _, name, partitions, cleanup, retention_ms, retention_bytes, topic_id = row
     return TopicInfo(TopicSpec(name, partitions, cleanup, retention_ms, retention_bytes), topic_id)
-
-
-def _settings(spec: TopicSpec) -> str:
-    return (
-        f"partitions {spec.partitions}, cleanup {spec.cleanup}, "
-        f"retention {spec.retention_ms} ms, {spec.retention_bytes} bytes"
-    )
-
-
-def _check_spec(spec: TopicSpec) -> None:
-    if not _NAME.fullmatch(spec.name) or spec.name in {".", ".."}:
-        raise LogError(
-            "a topic cannot have this name",
-            expected="1 to 249 letters, digits, dots, underscores and hyphens",
-            got=repr(spec.name[:300]),
-        )
-    if not 1 <= spec.partitions <= 10_000:
-        raise LogError(
-            "a topic cannot have so many partitions",
-            where=f"topic {spec.name}",
-            expected="1 to 10,000",
-            got=str(spec.partitions),
-        )
 
 
 def _ranges(con: sqlite3.Connection, num: int) -> dict[int, OffsetRange]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from hanse.adapters.sqlite_log_storage import decode
-from hanse.errors import HistoryLost, LogError
+from hanse.log.checks import check_offset
 from hanse.log.rows import BODY
 from hanse.ports.event_log import RECORDS, OffsetRange
 
@@ -18,35 +18,6 @@ MAX_BYTES = 64 * 1024 * 1024
 """What one read brings at most, in uncompressed bytes (one batch more at the end)."""
 
 _COLUMNS = "id, base, last, raw_size, crc, sparse, data"
-
-
-def check_partition(topic: str, partition: int, ranges: Mapping[int, OffsetRange]) -> OffsetRange:
-    """The partition's range. Raises LogError for a partition that the topic does not have."""
-    if partition not in ranges:
-        raise LogError(
-            "the topic does not have this partition",
-            where=f"topic {topic}",
-            expected=f"0 to {len(ranges) - 1}",
-            got=str(partition),
-        )
-    return ranges[partition]
-
-
-def check_offset(topic: str, partition: int, offset: int, ranges: Mapping[int, OffsetRange]) -> None:
-    """Raises HistoryLost for an offset outside the partition's range."""
-    there = check_partition(topic, partition, ranges)
-    if there.low <= offset <= there.high:
-        return
-    below = offset < there.low
-    raise HistoryLost(
-        "records that are to be read are gone from the log"
-        if below
-        else "the log ends before the offset to read: the topic was made again, or the log restored",
-        where=f"topic {topic}, partition {partition}",
-        expected=f"an offset from {there.low} to {there.high}",
-        got=str(offset),
-        fix="rebuild from the archive and the log" if below else "rebuild what was read from the old topic",
-    )
 
 
 class Cursor:

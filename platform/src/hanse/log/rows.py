@@ -40,10 +40,10 @@ def from_records(records: Sequence[Record]) -> tuple[pa.RecordBatch, Int32s]:
         pa.array(stamps, pa.int64()).cast(BODY.field("timestamp").type),
         pa.array([r.key for r in records], pa.large_binary()),
         pa.array([r.value for r in records], pa.large_binary()),
-        _headers([r.headers for r in records]),
+        headers_array([r.headers for r in records]),
     ]
     batch = pa.RecordBatch.from_arrays(arrays, schema=BODY)
-    _check_sizes(batch)
+    _check(batch)
     wanted = np.fromiter(
         (-1 if r.partition is None else r.partition for r in records), np.int32, count=len(records)
     )
@@ -52,7 +52,8 @@ def from_records(records: Sequence[Record]) -> tuple[pa.RecordBatch, Int32s]:
     return batch, wanted
 
 
-def _headers(lists: list[tuple[tuple[str, bytes], ...]]) -> pa.Array[Any]:
+def headers_array(lists: Sequence[Sequence[tuple[str, bytes | None]]]) -> pa.Array[Any]:
+    """The headers of each record, as the column `headers` of `RECORDS`."""
     lengths = np.fromiter(map(len, lists), np.int32, count=len(lists))
     bounds = np.zeros(len(lists) + 1, dtype=np.int32)
     np.cumsum(lengths, out=bounds[1:])
@@ -82,7 +83,7 @@ def from_table(table: pa.Table) -> tuple[pa.RecordBatch, Int32s]:
     columns["timestamp"] = pc.fill_null(columns["timestamp"], stamp)
     columns["headers"] = pc.coalesce(columns["headers"], empty[0])
     batch = pa.RecordBatch.from_arrays([columns[name] for name in BODY.names], schema=BODY)
-    _check_sizes(batch)
+    _check(batch)
     if "partition" not in names:
         return batch, np.full(rows, -1, dtype=np.int32)
     asked = table.column("partition").cast(pa.int32()).combine_chunks()
@@ -106,7 +107,18 @@ def _one_chunk(table: pa.Table, name: str) -> pa.Array[Any]:
     return chunk.combine_chunks() if isinstance(chunk, pa.ChunkedArray) else chunk
 
 
-def _check_sizes(batch: pa.RecordBatch) -> None:
+def _check(batch: pa.RecordBatch) -> None:
+    """What no adapter can keep: Kafka's clients would change it without a word."""
+    earliest = pc.min(batch.column("timestamp").cast(pa.int64())).as_py()
+    if earliest is not None and earliest <= 0:
+        raise LogError(
+            "a record's timestamp is not after the start of 1970; nothing was stored",
+            expected="milliseconds above 0",
+            got=str(earliest),
+        )
+    names = pc.struct_field(pc.list_flatten(batch.column("headers")), "name")
+    if names.null_count or pc.any(pc.match_substring(names, "\0")).as_py():
+        raise LogError("a record's header has no name, or a NUL in it; nothing was stored")
     for name in ("key", "value"):
         longest = pc.max(pc.binary_length(batch.column(name))).as_py() or 0
         if longest > MAX_RECORD_BYTES:

@@ -1,0 +1,1 @@
+"""Apache Kafka: the event log on a broker, and a broker without Docker."""

@@ -1,0 +1,190 @@
+"""Reading Kafka through confluent-kafka: one consumer with partitions assigned by hand."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from hanse.adapters.kafka.settings import KafkaSettings
+from hanse.errors import HistoryLost, LogError, UnknownTopic
+from hanse.log.rows import BODY, headers_array
+from hanse.ports.event_log import RECORDS, Fetched
+
+LOGGER = logging.getLogger("hanse.kafka")
+
+_AHEAD = 10_000
+_CERTAIN_MS = 10_000
+_TRANSIENT = {
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._RESOLVE,
+    KafkaError._TIMED_OUT,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+}
+
+
+class Reader:
+    """A consumer on some partitions of a topic; hands out rows from where it stands.
+
+    Rows that came beyond what was asked for wait in a buffer, so that shares are fair over
+    partitions whatever the order in which the broker answers.
+    """
+
+    def __init__(self, settings: KafkaSettings, topic: str, offsets: Mapping[int, int]) -> None:
+        self.topic = topic
+        self.positions = dict(offsets)
+        self._buffers: dict[int, deque[pa.RecordBatch]] = {p: deque() for p in offsets}
+        self._tails: dict[int, int] = {}
+        self._consumer = Consumer(
+            settings.client(
+                group_id="hanse-reader",
+                enable_auto_commit=False,
+                enable_auto_offset_store=False,
+                enable_partition_eof=True,
+                auto_offset_reset="error",
+                fetch_wait_max_ms=10,
+                fetch_min_bytes=1,
+                queued_max_messages_kbytes=65_536,
+                max_partition_fetch_bytes=9 * 1024 * 1024,
+                fetch_error_backoff_ms=50,
+            ),
+            logger=LOGGER,
+        )
+        self._consumer.assign([TopicPartition(topic, p, o) for p, o in offsets.items()])
+
+    def read(self, max_records: int, timeout_ms: int, ends: Callable[[], Mapping[int, int]]) -> Fetched:
+        """Up to `max_records` rows, waiting for some. `ends` asks the broker where partitions end.
+
+        Rows that are in the log when this is called are returned even when the timeout is 0.
+        """
+        began = time.monotonic()
+        deadline = began + timeout_ms / 1_000
+        certain: float | None = None
+        self._fill(max_records, 0.0)
+        while not any(self._buffers.values()):
+            now = time.monotonic()
+            if certain is None:
+                behind = any(self._reached(p) < end for p, end in ends().items() if p in self.positions)
+                certain = began + _CERTAIN_MS / 1_000 if behind else deadline
+            if now >= max(deadline, certain) or (now >= deadline and self._all_reached()):
+                break
+            self._fill(max_records, min(0.1, max(0.001, max(deadline, certain) - now)))
+        return self._take(max_records)
+
+    def _reached(self, partition: int) -> int:
+        return max(self.positions[partition], self._tails.get(partition, -1))
+
+    def _all_reached(self) -> bool:
+        """Whether the broker has said for every partition that this is its end."""
+        return all(self._tails.get(p, -1) >= o for p, o in self.positions.items())
+
+    def _fill(self, max_records: int, wait_s: float) -> None:
+        """Move what has arrived into the buffers; wait for the first if nothing is there."""
+        buffered = sum(b.num_rows for batches in self._buffers.values() for b in batches)
+        if buffered >= max_records and all(self._buffers.values()):
+            return
+        size = max(max_records - buffered, _AHEAD)
+        messages: list[Message] = self._consumer.consume(size, timeout=0)
+        if not messages and not buffered and wait_s > 0:
+            first = self._consumer.poll(wait_s)
+            if first is not None:
+                messages = [first, *self._consumer.consume(size, timeout=0.002)]
+        elif len(messages) < size and messages:
+            messages += self._consumer.consume(size - len(messages), timeout=0.002)
+        self._sort(messages)
+
+    def _sort(self, messages: list[Message]) -> None:
+        good: dict[int, list[Message]] = {}
+        for message in messages:
+            error = message.error()
+            if error is None:
+                good.setdefault(message.partition() or 0, []).append(message)
+            else:
+                self._on_error(message, error)
+        for partition, found in good.items():
+            self._buffers[partition].append(_rows(partition, found))
+
+    def _on_error(self, message: Message, error: KafkaError) -> None:
+        code = error.code()
+        partition, offset = message.partition(), message.offset()
+        if code == KafkaError._PARTITION_EOF:
+            assert partition is not None and offset is not None
+            self._tails[partition] = offset
+        elif code in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
+            raise HistoryLost(
+                "records that are to be read are gone from the log, or the topic was made again",
+                where=f"topic {self.topic}, partition {partition}",
+                got=error.str(),
+                fix="rebuild from the archive and the log",
+            )
+        elif code in {
+            KafkaError.UNKNOWN_TOPIC_OR_PART,
+            KafkaError._UNKNOWN_TOPIC,
+            KafkaError._UNKNOWN_PARTITION,
+        }:
+            raise UnknownTopic(f"there is no topic {self.topic!r}", got=error.str())
+        elif code in _TRANSIENT or error.retriable():
+            LOGGER.warning("reading %s waits for the broker: %s", self.topic, error.str())
+        else:
+            raise LogError("the broker refuses to be read", where=f"topic {self.topic}", got=error.str())
+
+    def _take(self, max_records: int) -> Fetched:
+        taken: list[pa.RecordBatch] = []
+        left = max_records
+        active = [p for p, batches in self._buffers.items() if batches]
+        while active and left > 0:
+            share = max(1, left // len(active))
+            for partition in active:
+                rows = self._from_buffer(partition, min(share, left))
+                taken += rows
+                left -= sum(b.num_rows for b in rows)
+            active = [p for p in active if self._buffers[p]]
+        for partition, batches in self._buffers.items():
+            if not batches:
+                self.positions[partition] = self._reached(partition)
+        return Fetched(pa.Table.from_batches(taken, schema=RECORDS), dict(self.positions))
+
+    def _from_buffer(self, partition: int, limit: int) -> list[pa.RecordBatch]:
+        taken: list[pa.RecordBatch] = []
+        batches = self._buffers[partition]
+        while batches and limit > 0:
+            batch = batches.popleft()
+            if batch.num_rows > limit:
+                batches.appendleft(batch.slice(limit))
+                batch = batch.slice(0, limit)
+            taken.append(batch)
+            limit -= batch.num_rows
+            self.positions[partition] = int(batch.column("offset")[-1].as_py()) + 1
+        return taken
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+
+
+def _rows(partition: int, messages: list[Message]) -> pa.RecordBatch:
+    count = len(messages)
+    stamps: list[Any] = [m.timestamp()[1] for m in messages]
+    headers: list[Any] = [m.headers() for m in messages]
+    columns = [
+        pa.array(np.full(count, partition, dtype=np.int32)),
+        pa.array([m.offset() for m in messages], pa.int64()),
+        pa.array(stamps, pa.int64()).cast(BODY.field("timestamp").type),
+        pa.array([m.key() for m in messages], pa.large_binary()),
+        pa.array([m.value() for m in messages], pa.large_binary()),
+        headers_array([tuple(h) if h else () for h in headers]),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=RECORDS)

@@ -1,0 +1,15 @@
+"""Fixtures for every part of the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from helpers.kafka_broker import session_broker
+
+
+@pytest.fixture(scope="session")
+def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`kafka://…` of a real broker that lives as long as the session."""
+    yield from session_broker(tmp_path_factory.mktemp("kafka"))
