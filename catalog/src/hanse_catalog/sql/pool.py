@@ -19,8 +19,6 @@ from hanse.errors import ConfigError, HanseError
 
 from . import frames
 
-_PIPE_BYTES = 1 << 20
-
 
 class WorkerDied(HanseError):
     """A worker ended in the middle of a query."""
@@ -140,7 +138,6 @@ async def start_worker(data_root: Path, settings: PoolSettings) -> WorkerHandle:
         env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": temp, "TMPDIR": temp},
         cwd=temp,
         limit=4 << 20,
-        pipesize=_PIPE_BYTES,
         start_new_session=True,
     )
     worker = WorkerHandle(process, temp)

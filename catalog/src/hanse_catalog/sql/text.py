@@ -132,3 +132,12 @@ def _is_parameter(before: str, inside: str) -> bool:
 
 def _refuse(what: str, where: str) -> QueryRefused:
     return QueryRefused(what, where=where)
+
+
+def parameters_of(sql: str) -> list[str]:
+    """Names of the `:name` and `$name` parameters, in order. Raises as `prepare`."""
+    names: dict[str, None] = {}
+    for token in tokens(prepare(sql)):
+        if token.kind == "dollarname" and not token.text[1:].isdigit():
+            names[token.text[1:]] = None
+    return list(names)

@@ -1,0 +1,136 @@
+"""Makes the web application over a mesh."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from hanse.errors import ConfigError, HanseError
+
+from . import api, pages, problems
+from .catalog import Catalog
+from .security import BodyTooLarge, Guarded
+from .sql.pool import PoolSettings
+from .sql.service import Limits
+from .view import MeshView
+
+if TYPE_CHECKING:
+    from hanse.bootstrap import Mesh
+
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app(
+    mesh: Mesh | MeshView, *, settings: PoolSettings | None = None, limits: Limits | None = None
+) -> FastAPI:
+    """The catalog of a mesh as an ASGI application. Its query workers start and end with its lifespan."""
+    view = _view_of(mesh)
+    catalog = Catalog(view, settings or PoolSettings.from_environment(), limits)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            await catalog.queries.start()
+        except ConfigError as error:
+            catalog.sandbox_problem = error
+        try:
+            yield
+        finally:
+            await catalog.queries.close()
+
+    app = FastAPI(
+        title="Hanse catalog",
+        summary="Find, trust and query data products.",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.catalog = catalog
+    app.include_router(api.router)
+    app.include_router(pages.router, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_exception_handler(HanseError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(BodyTooLarge, _on_large)
+    app.add_exception_handler(Exception, _on_crash)
+    app.add_middleware(_SmallGzip, minimum_size=2_048)
+    app.add_middleware(Guarded, hosts=_hosts(mesh))
+    return app
+
+
+class _SmallGzip(GZipMiddleware):
+    """Compresses pages, not query results, which are streamed and often binary."""
+
+    async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+        if scope["type"] == "http" and scope["path"].startswith("/api/query"):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def _view_of(mesh: Mesh | MeshView) -> MeshView:
+    from hanse.bootstrap import Mesh
+
+    if isinstance(mesh, Mesh):
+        from .meshview import HanseView
+
+        return HanseView(mesh)
+    return mesh
+
+
+def _hosts(mesh: Mesh | MeshView) -> set[str]:
+    given = {host.strip() for host in os.environ.get("HANSE_CATALOG_HOSTS", "").split(",") if host.strip()}
+    configured = getattr(getattr(mesh, "settings", None), "host", "127.0.0.1")
+    return {"localhost", "testserver", socket.gethostname(), configured, *given}
+
+
+def _wants_page(request: Request) -> bool:
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
+def _on_error(request: Request, error: Exception) -> Response:
+    known = cast("HanseError", error)
+    if _wants_page(request):
+        return pages.error_page(request, problems.status_of(known), known)
+    return problems.response(known)
+
+
+def _on_invalid(request: Request, error: Exception) -> Response:
+    first = cast("RequestValidationError", error).errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    detail = f"{first['msg']}"
+    if _wants_page(request):
+        return pages.error_page(request, 422, HanseError(detail, where=where))
+    return problems.plain(422, detail, where=where)
+
+
+def _on_http(request: Request, error: Exception) -> Response:
+    known = cast("HTTPException", error)
+    detail = "there is nothing at this address" if known.status_code == 404 else str(known.detail)
+    if _wants_page(request):
+        return pages.error_page(request, known.status_code, HanseError(detail))
+    return problems.plain(known.status_code, detail)
+
+
+def _on_large(_: Request, __: Exception) -> Response:
+    return problems.plain(413, "the body is too long")
+
+
+def _on_crash(request: Request, _: Exception) -> Response:
+    detail = "the catalog made a mistake; its log says more"
+    if _wants_page(request):
+        return pages.error_page(request, 500, HanseError(detail))
+    return problems.plain(500, detail)

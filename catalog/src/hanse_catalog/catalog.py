@@ -1,0 +1,172 @@
+"""The catalog's state in one object: the mesh's view, its index, its health board, its query service."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from hanse.errors import HanseError
+from hanse.model.mesh import Domain, Product
+
+from .access import Reader
+from .health import Health, HealthBoard
+from .lineage import Lineage
+from .problems import NotFound
+from .search import Found, SearchIndex
+from .sql.pool import PoolSettings
+from .sql.service import Limits, QueryService
+from .view import MeshView
+
+HEALTH_BUDGET = 0.05  # seconds a list may spend on asking for health
+FACETS = ("domain", "owner", "tag", "lifecycle", "classification", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A product in a list. `health` is None when there was no time to ask for it."""
+
+    product: Product
+    health: Health | None
+
+    def values(self, facet: str) -> tuple[str, ...]:
+        """The product's values of a facet."""
+        product = self.product
+        if facet == "tag":
+            return product.tags
+        if facet == "classification":
+            return tuple(sorted({c.classification for c in product.contract.columns if c.classification}))
+        if facet == "state":
+            return (self.health.state if self.health else "unknown",)
+        single = {"domain": product.domain, "owner": product.owner.name, "lifecycle": product.lifecycle}
+        return (single[facet],)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of products, the number of all, and for each facet its values with counts."""
+
+    items: list[Listed]
+    total: int
+    facets: dict[str, list[tuple[str, int]]]
+    found: Found | None
+
+
+class Catalog:
+    """Everything the API and the pages ask."""
+
+    def __init__(
+        self, view: MeshView, settings: PoolSettings | None = None, limits: Limits | None = None
+    ) -> None:
+        self.view = view
+        self.queries = QueryService(view, settings, limits)
+        self.health = HealthBoard(view)
+        self.sandbox_problem: HanseError | None = None
+        self.started = time.time()
+        self._lock = threading.Lock()
+        self._revision: str | None = None
+        self._index: SearchIndex | None = None
+        self._lineage: Lineage | None = None
+
+    def _current(self) -> tuple[SearchIndex, Lineage]:
+        """The index and the lineage of the descriptors as they are now."""
+        with self._lock:
+            revision = self.view.revision()
+            if self._index is None or self._lineage is None or revision != self._revision:
+                products = self.view.products()
+                self._index = SearchIndex(self.view.domains(), products)
+                self._lineage = Lineage(products)
+                self._revision = revision
+            return self._index, self._lineage
+
+    @property
+    def lineage(self) -> Lineage:
+        """Where every product comes from and goes."""
+        return self._current()[1]
+
+    def product(self, domain: str, name: str, reader: Reader) -> Product:
+        """The product of that name. Raises NotFound, also for one that the reader may not see."""
+        full = f"{domain}.{name}"
+        for product in self.view.products():
+            if product.full_name == full and reader.may_see(product):
+                return product
+        raise NotFound(f"there is no product {full}", fix="see the list of products")
+
+    def domain(self, name: str) -> Domain:
+        """The domain of that name. Raises NotFound."""
+        for domain in self.view.domains():
+            if domain.name == name:
+                return domain
+        raise NotFound(f"there is no domain {name}", fix="see the list of domains")
+
+    def search(self, text: str, reader: Reader, limit: int = 200) -> Found:
+        """Hits that the reader may see."""
+        index, _ = self._current()
+        found = index.search(text, limit)
+        hidden = {p.full_name for p in self.view.products() if not reader.may_see(p)}
+        hits = [h for h in found.hits if h.kind not in ("product", "field") or h.target not in hidden]
+        return Found(hits, found.corrected if hits else None)
+
+    def listing(
+        self,
+        reader: Reader,
+        q: str = "",
+        chosen: dict[str, list[str]] | None = None,
+        page: int = 1,
+        size: int = 25,
+    ) -> Listing:
+        """Products that match the text and every chosen facet; values of one facet are alternatives."""
+        products = {p.full_name: p for p in self.view.products() if reader.may_see(p)}
+        found = self.search(q, reader) if q.strip() else None
+        names: Iterable[str] = products if found is None else _product_names(found)
+        until = time.monotonic() + HEALTH_BUDGET
+        everything = [
+            Listed(products[n], self.health.known(products[n], until)) for n in names if n in products
+        ]
+        chosen = {facet: values for facet, values in (chosen or {}).items() if values}
+        fits = [item for item in everything if _fits(item, chosen)]
+        facets = {facet: _count(everything, chosen, facet) for facet in FACETS}
+        start = (page - 1) * size
+        return Listing(fits[start : start + size], len(fits), facets, found)
+
+    def consumers(self, product: Product, reader: Reader) -> list[str]:
+        """Products that read this one, as far as the reader may see them."""
+        visible = {p.full_name for p in self.view.products() if reader.may_see(p)}
+        return [name for name in self.lineage.downstream.get(product.full_name, ()) if name in visible]
+
+    def status(self) -> dict[str, Any]:
+        """For the health answer."""
+        pool = self.queries.pool.status()
+        problem = self.sandbox_problem.what if self.sandbox_problem else pool["problem"]
+        return {
+            "status": "degraded" if problem else "ok",
+            "products": len(self.view.products()),
+            "uptime_seconds": round(time.time() - self.started, 1),
+            "queries": {**pool, "problem": problem},
+        }
+
+
+def _product_names(found: Found) -> list[str]:
+    return list(dict.fromkeys(hit.target for hit in found.hits if hit.kind in ("product", "field")))
+
+
+def _fits(item: Listed, chosen: dict[str, list[str]], besides: str | None = None) -> bool:
+    return all(
+        facet == besides or not set(item.values(facet)).isdisjoint(values) for facet, values in chosen.items()
+    )
+
+
+def _count(items: list[Listed], chosen: dict[str, list[str]], facet: str) -> list[tuple[str, int]]:
+    counts: Counter[str] = Counter()
+    for item in items:
+        if _fits(item, chosen, besides=facet):
+            counts.update(item.values(facet))
+    for value in chosen.get(facet, []):
+        counts.setdefault(value, 0)
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+MayRead = Callable[[Product], bool]

@@ -1,0 +1,166 @@
+"""`hanse sql`: a query over published products on the command line, run by the same confined worker."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hanse.errors import ConfigError
+
+if TYPE_CHECKING:
+    from .sql.service import Answer, Query
+    from .view import MeshView
+
+FORMATS = ("table", "json", "csv", "arrow", "parquet")
+TABLE_ROWS = 50
+
+
+def sql(
+    text: Annotated[
+        str, typer.Argument(help="One SELECT over published products; - reads it from the input.")
+    ],
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="A moment (2026-11-24T12:00) or a snapshot's number.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", "-f", help="table, json, csv, arrow or parquet.")
+    ] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the result to this file.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="At most this many rows.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", help="name=value for a :name of the text.")
+    ] = None,
+) -> None:
+    """Query published products."""
+    from hanse.bootstrap import Mesh
+
+    from .meshview import HanseView
+    from .sql.service import Query
+
+    if form not in FORMATS:
+        raise ConfigError(f"unknown format {form!r}", expected=", ".join(FORMATS))
+    query = Query(
+        sys.stdin.read() if text == "-" else text,
+        _parameters(param or []),
+        as_of,
+        "json" if form == "table" else form,
+        TABLE_ROWS if form == "table" and limit is None else limit,
+    )
+    with Mesh.open() as mesh:
+        try:
+            asyncio.run(_run(HanseView(mesh), query, form, output))
+        except BrokenPipeError:
+            # the reader of our output went away, as `head` does
+            sys.stderr.close()
+            raise SystemExit(0) from None
+
+
+def _parameters(given: list[str]) -> dict[str, Any]:
+    pairs = [entry.partition("=") for entry in given]
+    for name, equals, _ in pairs:
+        if not equals or not name.isidentifier():
+            raise ConfigError("a parameter is not name=value", got=name[:80], expected="--param state=SP")
+    return {name: value for name, _, value in pairs}
+
+
+async def _run(view: MeshView, query: Query, form: str, output: Path | None) -> None:
+    from dataclasses import replace
+
+    from .access import Reader
+    from .sql.pool import PoolSettings
+    from .sql.service import Limits, QueryService
+
+    owner = Reader("the mesh's owner", frozenset({"*"}))
+    service = QueryService(view, replace(PoolSettings.from_environment(), size=1), Limits(120, 3_600, 30))
+    await service.start()
+    try:
+        answer = await service.open(query, owner.may_query)
+        try:
+            await _deliver(answer, form, output)
+        finally:
+            await answer.aclose()
+    finally:
+        await service.close()
+
+
+async def _deliver(answer: Answer, form: str, output: Path | None) -> None:
+    if form == "table":
+        _print_table(answer, await answer.read(), output)
+        return
+    if output is None:
+        if form in ("arrow", "parquet") and sys.stdout.isatty():
+            raise ConfigError(f"{form} is not for a terminal", fix="add --output FILE")
+        async for chunk in answer:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    else:
+        partial = output.with_name(output.name + ".part")
+        try:
+            with partial.open("wb") as file:
+                async for chunk in answer:
+                    file.write(chunk)
+            partial.replace(output)
+        except OSError as error:
+            raise ConfigError("the file cannot be written", where=str(output), got=error.strerror) from error
+        finally:
+            partial.unlink(missing_ok=True)
+    if answer.truncated:
+        typer.secho(f"truncated after {answer.rows:,} rows; raise --limit", fg="yellow", err=True)
+
+
+def _print_table(answer: Answer, body: bytes, output: Path | None) -> None:
+    import json
+    from contextlib import nullcontext
+    from decimal import Decimal
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    result = json.loads(body, parse_float=Decimal)
+    table = Table(header_style="bold", row_styles=["", "dim"] if len(result["rows"]) > 12 else None)
+    for column in result["columns"]:
+        numeric = column["type"].split("(")[0] in _NUMERIC
+        table.add_column(Text(column["name"]), justify="right" if numeric else "left", overflow="fold")
+    for row in result["rows"]:
+        table.add_row(*(_cell(row[column["name"]]) for column in result["columns"]))
+    with output.open("w", encoding="utf-8") if output else nullcontext() as file:
+        console = Console(file=file, width=200 if output else None)
+        console.print(table)
+        count = result["row_count"]
+        seen = ", ".join(f"{n} of {s['at'][:19]}" for n, s in result["snapshots"].items())
+        console.print(
+            Text(f"{count:,} {'row' if count == 1 else 'rows'}{' · ' + seen if seen else ''}", "dim")
+        )
+        if result["truncated"]:
+            console.print(
+                Text(
+                    f"There are more rows: shown are the first {count:,}. Raise --limit, or use --format csv.",
+                    "yellow",
+                )
+            )
+
+
+_NUMERIC = frozenset(
+    "TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE DECIMAL".split()  # noqa: SIM905
+)
+
+
+def _cell(value: Any) -> Any:
+    import json
+
+    from rich.text import Text
+
+    if value is None:
+        return Text("null", "dim italic")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (dict, list)):
+        return Text(json.dumps(value, ensure_ascii=False, default=str))
+    return Text(str(value))
