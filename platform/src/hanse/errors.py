@@ -115,6 +115,7 @@ class IncompatibleSchema(SchemaError):
     """A new version would break readers or writers of an older one; `findings` has all the reasons."""
 
     findings: tuple[object, ...] = ()
+    mode: str = ""
 
 
 class DecodeError(SchemaError):

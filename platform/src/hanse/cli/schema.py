@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -125,7 +125,7 @@ def history(
             typer.echo(f"  {line}")
 
 
-def _history_row(version: RegisteredSchema, before: RegisteredSchema | None) -> dict[str, object]:
+def _history_row(version: RegisteredSchema, before: RegisteredSchema | None) -> dict[str, Any]:
     changes = ["the first version"]
     if before is not None:
         changes = _changes(before, version)

@@ -361,6 +361,12 @@ class RegistryStore:
             rows = con.execute("SELECT DISTINCT context FROM counters").fetchall()
         return sorted({DEFAULT_CONTEXT, *(row[0] for row in rows)})
 
+    def max_id(self, context: str = DEFAULT_CONTEXT) -> int:
+        """The highest id given out in a context, 0 when none was."""
+        with self.database.reading() as con:
+            row = con.execute("SELECT last_id FROM counters WHERE context = ?", (context,)).fetchone()
+        return int(row[0]) if row else 0
+
     def referenced_by(self, subject: Subject, version: int, *, deleted: bool = False) -> list[int]:
         """Ids of live schemas (with `deleted`: of all) that refer to a version."""
         with self.database.reading() as con:
@@ -427,6 +433,28 @@ class RegistryStore:
             self._delete(con, chosen, permanent)
         return [s.version for s in chosen]
 
+    def delete_context(self, context: str) -> None:
+        """Forget a context without subjects, and its settings. Raises RegistryProblem when it has some."""
+        with self.database.writing() as con:
+            if con.execute("SELECT 1 FROM versions WHERE context = ?", (context,)).fetchone():
+                raise RegistryProblem(
+                    problems.CONTEXT_NOT_EMPTY, f"The specified context '{context}' is not empty."
+                )
+            con.execute("DELETE FROM counters WHERE context = ?", (context,))
+            self.settings.forget(con, str(Subject(context, "")))
+
+    def set_mode(self, scope: Subject | None, mode: str, *, force: bool = False) -> None:
+        """Set the mode of everything, a context or a subject. Raises RegistryProblem.
+
+        IMPORT is for an empty scope, unless forced: imported ids must not meet others.
+        """
+        if mode == "IMPORT" and not force:
+            live = self.subjects(scope.context if scope and not scope.name else None)
+            if any(scope is None or not scope.name or s.subject == scope for s in live):
+                what = "Cannot import since found existing subjects"
+                raise RegistryProblem(problems.OPERATION_NOT_PERMITTED, what)
+        self.settings.put("mode", scope, {"mode": mode})
+
     def _check_writable(self, con: sqlite3.Connection, subject: Subject) -> None:
         if self.settings.rules(con, subject).mode in {"READONLY", "READONLY_OVERRIDE"}:
             raise RegistryProblem(
@@ -483,7 +511,7 @@ def incompatible(subject: Subject | str, mode: str, findings: list[Finding]) -> 
         got=f"{first.new}",
         fix="give new fields a default, keep the old ones readable, or publish under a new topic",
     )
-    error.findings = tuple(findings)
+    error.findings, error.mode = tuple(findings), mode
     return error
 
 

@@ -29,7 +29,8 @@ def finds(pattern: str, text: str) -> bool:
     import pyarrow.compute as pc
 
     try:
-        return bool(pc.match_substring_regex(pa.array([text]), pattern)[0].as_py())
+        matched = pc.match_substring_regex(pa.array([text]), pattern)  # pyright: ignore[reportAttributeAccessIssue]
+        return bool(matched[0].as_py())
     except pa.ArrowInvalid as error:
         raise SchemaError(
             "the pattern is not a regular expression that can be matched safely", got=short(pattern)

@@ -1,0 +1,94 @@
+"""The embedded registry under the port's contract, and what only several processes can show."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from contract.schema_registry.registry_contract import SchemaRegistryContract, record
+
+from hanse.adapters.registries import open_registry
+from hanse.errors import ConfigError, SchemaError
+from hanse.registry.embedded import EmbeddedRegistry
+from hanse.settings import Settings
+
+_REGISTER = """
+import json, sys
+from hanse.registry.embedded import EmbeddedRegistry
+registry = EmbeddedRegistry(sys.argv[1])
+found = []
+for i in range(int(sys.argv[3])):
+    fields = [{"name": "id", "type": "string"}, {"name": f"{sys.argv[2]}{i}", "type": "string", "default": ""}]
+    own = json.dumps({"type": "record", "name": "Own", "fields": fields})
+    shared = json.dumps({"type": "record", "name": f"Shared{i}", "fields": fields[:1]})
+    found.append(["own", registry.register(f"{sys.argv[2]}-value", own).id])
+    found.append([f"shared{i}", registry.register(f"shared{i}-value", shared).id])
+    found.append(["one", registry.register("one-value", own).version])
+print(json.dumps(found))
+"""
+
+
+class TestEmbeddedRegistry(SchemaRegistryContract):
+    @pytest.fixture
+    def registry(self, tmp_path: Path) -> Iterator[EmbeddedRegistry]:
+        made = EmbeddedRegistry(tmp_path / "deep" / "registry.db")
+        yield made
+        made.close()
+
+    def test_survives_reopening(self, tmp_path: Path) -> None:
+        first = EmbeddedRegistry(tmp_path / "r.db")
+        before = first.register("a-value", record(("id", "string")))
+        first.close()
+        with pytest.raises(SchemaError, match="closed"):
+            first.latest("a-value")
+        again = EmbeddedRegistry(tmp_path / "r.db")
+        assert again.latest("a-value") == before
+        assert again.by_id(before.id) == before
+        again.close()
+
+    def test_a_file_that_is_no_database_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "r.db").write_text("this is no database " * 100)
+        with pytest.raises(SchemaError, match="cannot be opened"):
+            EmbeddedRegistry(tmp_path / "r.db")
+
+
+def test_ids_stay_unique_and_equal_between_processes(tmp_path: Path) -> None:
+    import json
+
+    EmbeddedRegistry(tmp_path / "r.db").close()
+    rounds = 6
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _REGISTER, str(tmp_path / "r.db"), name, str(rounds)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("a", "b", "c", "d")
+    ]
+    answers = [json.loads(worker.communicate(timeout=60)[0]) for worker in workers]
+    shared = [{key: value for key, value in answer if key.startswith("shared")} for answer in answers]
+    assert all(one == shared[0] for one in shared)
+    versions = sorted(value for answer in answers for key, value in answer if key == "one")
+    assert versions == list(range(1, 4 * rounds + 1))
+    registry = EmbeddedRegistry(tmp_path / "r.db")
+    by_id: dict[int, str] = {}
+    for subject in registry.subjects():
+        for version in registry.versions(subject):
+            assert by_id.setdefault(version.id, version.schema) == version.schema
+    assert len(set(by_id.values())) == len(by_id)
+    registry.close()
+
+
+def test_open_registry_chooses_by_address(tmp_path: Path) -> None:
+    embedded = open_registry(Settings(root=tmp_path, data=tmp_path / ".hanse"))
+    assert isinstance(embedded, EmbeddedRegistry)
+    embedded.close()
+    remote = open_registry(Settings(root=tmp_path, data=tmp_path, registry="http://127.0.0.1:9"))
+    with pytest.raises(SchemaError, match="does not answer"):
+        remote.subjects()
+    remote.close()
+    with pytest.raises(ConfigError, match="address"):
+        open_registry(Settings(root=tmp_path, data=tmp_path, registry="ftp://x"))
