@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers.projection_mesh import ProjectionMesh
 
 from hanse.errors import ConfigError, UnsupportedSQL
 from hanse.projection.program import compose, compose_program, relocated, source_table
+from helpers.projection_mesh import ProjectionMesh
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def mark(source: str, position: int | str) -> dict[str, bytes]:
 def test_only_rising_positions_are_fresh() -> None:
     batch = rows(
         [(0, mark("a", 1)), (0, mark("a", 3)), (0, mark("a", 2)), (1, mark("a", 2)), (0, mark("b", 1)),
-         (0, None), (0, {"other": b"1"}), (0, mark("a", "not a number")), (0, mark("a", 3)), (0, mark("a", 4))]
+         (0, None), (0, {"other": b"1"}), (0, mark("a", "no number")), (0, mark("a", 3)), (0, mark("a", 4))]
     )  # fmt: skip
     marks = marked(batch)
     keep = fresh(marks, batch.num_rows, {("a", 1): 2})

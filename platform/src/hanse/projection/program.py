@@ -23,6 +23,9 @@ METADATA = {
 }
 """Columns that a projection may use of any topic: where the log keeps a record, and since when (UTC)."""
 
+CHANGELOG = {"events": "I", "state": "I,UA,D"}
+"""How the rows of a topic change: only inserts, or upserts and deletes by key."""
+
 _UNITS = ((86_400_000, "DAY"), (3_600_000, "HOUR"), (60_000, "MINUTE"), (1_000, "SECOND"))
 _TOKEN = re.compile(
     r"--[^\n]*|/\*.*?(?:\*/|\Z)|'(?:[^']|'')*(?:'|\Z)|\"[^\"]*(?:\"|\Z)|`[^`]*(?:`|\Z)|;|[^\s;'\"`/-]+|\s+|[/-]",
@@ -156,8 +159,7 @@ def source_table(topic: Topic, sql: str = "") -> str:
         lines.append(f"WATERMARK FOR {time} AS {time}{_minus(topic.watermark_delay_ms)}")
     if topic.kind == "state":
         lines.append(f"PRIMARY KEY ({', '.join(map(_quoted, topic.key))}) NOT ENFORCED")
-    connector = "upsert-kafka" if topic.kind == "state" else "kafka"
-    options = f"WITH ('connector' = '{connector}', 'topic' = '{topic.full_name}')"
+    options = f"WITH ('topic' = '{topic.full_name}', 'changelog-mode' = '{CHANGELOG[topic.kind]}')"
     return f"CREATE TABLE {table_name(topic.full_name)} (\n  " + ",\n  ".join(lines) + f"\n) {options};"
 
 
