@@ -18,12 +18,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Tables read as written, output columns as (name, type), and the refusal if there is one.
+    """What a projection reads and gives.
 
-    `lineage` gives for each output column the (table, column) pairs that it comes from,
-    `values` those of them whose values can be seen in it (a COUNT shows none),
-    `filters` the pairs that decide which rows there are (conditions, joins, groupings).
-    `fingerprints` are the normalised rules in the text (its CASE expressions and filters).
+    `tables` are the tables read, as written; `columns` the output columns as (name, type in DuckDB).
+    `lineage` gives for each output column the (table, column) pairs that it comes from, `values` those
+    of them whose values can be seen in it (a COUNT shows none), `filters` the pairs that decide which
+    rows there are (conditions, joins, groupings). `fingerprints` are the rules in the text, normalised.
+    `updates` tells that rows change after they were given. `refusal` is the planner's no; `unsupported`
+    tells why the platform cannot run a projection that is fine in itself.
     """
 
     tables: tuple[str, ...] = ()
@@ -33,7 +35,8 @@ class Plan:
     values: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     filters: tuple[tuple[str, str], ...] = ()
     fingerprints: tuple[str, ...] = ()
-    mode: str = ""
+    updates: bool = False
+    unsupported: Refusal | None = None
 
     def seen_in(self, column: str) -> tuple[tuple[str, str], ...]:
         """(table, column) pairs whose values can be seen in an output column."""
@@ -41,31 +44,32 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain JSON values."""
-        refusal = self.refusal
         return {
             "tables": list(self.tables),
             "columns": None if self.columns is None else [list(c) for c in self.columns],
-            "refusal": refusal and [refusal.what, refusal.line, refusal.column, refusal.advice],
+            "refusal": _parts(self.refusal),
+            "unsupported": _parts(self.unsupported),
             "lineage": _listed(self.lineage),
             "values": _listed(self.values),
             "filters": [list(s) for s in self.filters],
             "fingerprints": list(self.fingerprints),
-            "mode": self.mode,
+            "updates": self.updates,
         }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Plan:
         """The inverse of `as_dict`."""
-        columns, refusal = values["columns"], values["refusal"]
+        columns = values["columns"]
         return cls(
             tables=tuple(values["tables"]),
             columns=None if columns is None else tuple((c[0], c[1]) for c in columns),
-            refusal=Refusal(*refusal) if refusal else None,
+            refusal=_refusal(values["refusal"]),
+            unsupported=_refusal(values["unsupported"]),
             lineage=_tupled(values["lineage"]),
             values=_tupled(values["values"]),
             filters=tuple((s[0], s[1]) for s in values["filters"]),
             fingerprints=tuple(values["fingerprints"]),
-            mode=values["mode"],
+            updates=values["updates"],
         )
 
 
@@ -78,3 +82,11 @@ def _listed(flows: _Flows) -> list[Any]:
 
 def _tupled(flows: list[Any]) -> _Flows:
     return tuple((name, tuple((s[0], s[1]) for s in sources)) for name, sources in flows)
+
+
+def _parts(refusal: Refusal | None) -> list[Any] | None:
+    return refusal and [refusal.what, refusal.line, refusal.column, refusal.advice]
+
+
+def _refusal(parts: list[Any] | None) -> Refusal | None:
+    return Refusal(*parts) if parts else None

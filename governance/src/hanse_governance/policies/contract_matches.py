@@ -12,7 +12,9 @@ from hanse_governance.view import MeshView
 
 
 class ContractMatches(Policy):
-    """The columns that a contract promises are the columns that the projection gives, with their types.
+    """The columns that a contract promises are those that the projection gives: names, order and types.
+
+    Rows that change need a primary key.
 
     ## Examples
 
@@ -32,6 +34,24 @@ class ContractMatches(Policy):
             columns = mesh.plan(product).columns
             if columns is not None:
                 yield from self._compare(mesh, product, dict(columns))
+                yield from self._order(mesh, product, [name for name, _ in columns])
+                if mesh.plan(product).updates and not product.contract.primary_key:
+                    yield self.finding(
+                        mesh.in_contract(product, "schema", 0, "properties"),
+                        product.full_name,
+                        f"the rows of {product.full_name} change, and its contract has no primary key",
+                        fix="mark the columns that name a row with `primaryKey: true`",
+                    )
+
+    def _order(self, mesh: MeshView, product: Product, given: list[str]) -> Iterator[Finding]:
+        promised = [c.name for c in product.contract.columns]
+        if promised != given and sorted(promised) == sorted(given):
+            yield self.finding(
+                mesh.in_sql(product),
+                product.full_name,
+                f"the projection gives {', '.join(given)}, the contract has {', '.join(promised)}",
+                fix="select the columns in the contract's order: they are taken by their places",
+            )
 
     def _compare(self, mesh: MeshView, product: Product, given: dict[str, str]) -> Iterator[Finding]:
         promised = {c.name: c for c in product.contract.columns}
