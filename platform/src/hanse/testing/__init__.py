@@ -1,5 +1,6 @@
 """Tools for the tests of a mesh's own domains and products."""
 
 from hanse.testing.aggregates import given, rejected
+from hanse.testing.harness import ProjectionHarness
 
-__all__ = ["given", "rejected"]
+__all__ = ["ProjectionHarness", "given", "rejected"]

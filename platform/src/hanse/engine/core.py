@@ -1,0 +1,224 @@
+"""The engine: a program kept up to date over state tables in a caller's DuckDB connection."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+
+from hanse.engine.arrow import arrow_type
+from hanse.engine.info import EngineError, SinkInfo, SourceInfo
+from hanse.engine.state import State
+from hanse.engine.universal import Universal
+from hanse.sql.catalog import Changelog, Source
+from hanse.sql.program import Program, Sink, compile_program
+from hanse.sql.windows import sessions
+
+if TYPE_CHECKING:
+    import duckdb
+
+Emission = Literal["update", "closed"]
+Late = Literal["keep", "drop"]
+
+
+class Engine:
+    """A program over `con`, whose state it creates or reopens.
+
+    `emission` is `update` (open windows are shown and change) or `closed` (a window is shown once the
+    watermark has passed its end); `late` says whether rows behind the watermark count. With `defer`
+    results are brought up to date when they are asked for instead of after each batch.
+    Raises UnsupportedSQL when the program is outside the language, EngineError when the state belongs
+    to another program.
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        program: str,
+        *,
+        emission: Emission = "update",
+        late: Late = "keep",
+        defer: bool = False,
+    ) -> None:
+        self.con = con
+        self.text = program
+        self.emission: Emission = emission
+        self.late: Late = late
+        self.defer = defer
+        compile_program(program, emission=emission, late=late)
+        self._register()
+        self._open()
+
+    def _register(self) -> None:
+        known = self.con.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = 'hanse_sessions'").fetchone()
+        if known is None:
+            numbers: Any = "BIGINT[]"
+            self.con.create_function(
+                "hanse_sessions", sessions, [numbers, numbers, "BIGINT"], "BIGINT[][]", null_handling="special"
+            )
+
+    def _open(self) -> None:
+        state = State(self.con, compile_program(self.text, emission=self.emission, late=self.late).catalog)
+        state.create_base()
+        digest = hashlib.sha256(f"{self.emission}/{self.late}/{self.text}".encode()).hexdigest()
+        stored = state.fact("program")
+        if stored is None:
+            state.set_fact("program", digest)
+        elif stored != digest:
+            raise EngineError(
+                "the state belongs to another program",
+                expected=stored[:12],
+                got=digest[:12],
+                fix="rebuild the product, or give back the text it was made with",
+            )
+        self._compile(state)
+
+    def _compile(self, state: State) -> None:
+        changelogs: dict[str, Changelog] = {
+            str(name)[10:]: value
+            for name, value in self.con.execute(
+                "SELECT name, value FROM engine.fact WHERE name LIKE 'changelog:%'"
+            ).fetchall()
+        }
+        self.program: Program = compile_program(
+            self.text, emission=self.emission, late=self.late, changelogs=changelogs
+        )
+        self.state = State(self.con, self.program.catalog)
+        self.maintainers: dict[str, Universal] = {}
+        for number, sink in enumerate(self.program.sinks.values()):
+            maintainer = self._maintainer(sink, number)
+            maintainer.create()
+            self.maintainers[sink.name] = maintainer
+        for source in self.program.catalog.sources.values():
+            self.state.create_source(source, stored=self._is_stored(source))
+        del state
+
+    def _maintainer(self, sink: Sink, number: int) -> Universal:
+        return Universal(self.con, self.state, sink, number)
+
+    def _is_stored(self, source: Source) -> bool:
+        return any(source.number in m.sink.sources and m.stored for m in self.maintainers.values())
+
+    # what there is
+
+    @property
+    def sources(self) -> dict[str, SourceInfo]:
+        """The sources by name."""
+        found: dict[str, SourceInfo] = {}
+        for source in self.program.catalog.sources.values():
+            columns = tuple((c.name, arrow_type(c.type)) for c in source.columns if c.name in source.physical)
+            found[source.name] = SourceInfo(source.name, columns, source.primary_key, source.changelog)
+        return found
+
+    @property
+    def sinks(self) -> dict[str, SinkInfo]:
+        """The sinks by name."""
+        found: dict[str, SinkInfo] = {}
+        for sink in self.program.sinks.values():
+            columns = tuple((column.name, column.type.duckdb) for column in sink.columns)
+            append = sink.relation.append and not sink.primary_key
+            found[sink.name] = SinkInfo(sink.name, columns, sink.primary_key, append)
+        return found
+
+    # rows in
+
+    def feed(self, source: str, rows: pa.Table, kinds: Sequence[str] | None = None) -> None:
+        """Take a batch of a source's rows, in order of arrival, inside the caller's transaction.
+
+        `kinds` are +I, -U, +U or -D a row; without them all are inserts. Raises EngineError.
+        """
+        found = self._source(source)
+        if rows.num_rows == 0:
+            return
+        if kinds is not None and found.changelog == "append" and any(kind != "+I" for kind in kinds):
+            self._turn(found)
+            found = self._source(source)
+        self.state.reopen()
+        used = [m for m in self.maintainers.values() if found.number in m.sink.sources]
+        text = self.state.stage(found, rows, kinds)
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_rows AS {text}")
+        self.con.unregister("_hanse_batch")
+        if self._is_stored(found):
+            skip = " EXCLUDE (_mark)" if found.watermark else ""
+            self.con.execute(f"INSERT INTO {found.table} SELECT *{skip} FROM _hanse_rows")
+        if found.watermark:
+            row = self.con.execute("SELECT max(_mark) FROM _hanse_rows").fetchone()
+            before = self.state.watermarks()[found.number]
+            if row is not None and row[0] is not None and row[0] > before:
+                self.state.advance(found.number, int(row[0]))
+        for maintainer in used:
+            self._mark(maintainer.sink.name)
+        if not self.defer:
+            self.refresh()
+
+    def _source(self, name: str) -> Source:
+        sources = self.program.catalog.sources
+        if name in sources:
+            return sources[name]
+        tails = [source for key, source in sources.items() if key.split(".")[-1] == name.split(".")[-1]]
+        if len(tails) != 1:
+            raise EngineError(f"no source is called {name}", expected=", ".join(sources) or "none", got=name)
+        return tails[0]
+
+    def _turn(self, source: Source) -> None:
+        """A source that was assumed to only grow changes rows: lower the program again."""
+        if source.declared:
+            raise EngineError(
+                f"the source {source.name} is declared append-only, but a row changes or deletes",
+                fix="declare 'changelog-mode' = 'I,UA,D' (keyed) or 'I,UB,UA,D'",
+            )
+        self.state.set_fact(f"changelog:{source.name}", "upsert" if source.primary_key else "retract")
+        self._compile(self.state)
+
+    def end_of_input(self) -> None:
+        """No more rows will come: every window closes."""
+        self.state.end()
+        for name in self.maintainers:
+            self._mark(name)
+        if not self.defer:
+            self.refresh()
+
+    # results out
+
+    def _mark(self, sink: str) -> None:
+        if self.state.fact(f"dirty:{sink}") is None:
+            self.state.set_fact(f"dirty:{sink}", "1")
+
+    def refresh(self) -> None:
+        """Bring every sink that fell behind up to date."""
+        for name, maintainer in self.maintainers.items():
+            if self.state.fact(f"dirty:{name}") is not None:
+                maintainer.refresh()
+                self.con.execute("DELETE FROM engine.fact WHERE name = ?", [f"dirty:{name}"])
+
+    def _sink(self, name: str) -> Universal:
+        if name not in self.maintainers:
+            raise EngineError(f"no sink is called {name}", expected=", ".join(self.maintainers), got=name)
+        return self.maintainers[name]
+
+    def changes(self, sink: str) -> str:
+        """The table of changes that the publisher has yet to take: _op, _seq, then the sink's columns."""
+        found = self._sink(sink)
+        self.refresh()
+        return found.changes_table
+
+    def output(self, sink: str) -> str | None:
+        """The relation of the sink's current rows; None when an append-only sink keeps none."""
+        found = self._sink(sink)
+        self.refresh()
+        return found.output_table
+
+    def explain(self) -> str:
+        """The plan: per sink its mode, operators, state tables and SQL."""
+        lines: list[str] = []
+        for name, maintainer in self.maintainers.items():
+            lines.append(f"sink {name}")
+            lines += [f"  {line}" for line in maintainer.explain()]
+            for source in self.program.catalog.sources.values():
+                if source.number in maintainer.sink.sources:
+                    kept = f"kept in {source.table}" if self._is_stored(source) else "not kept"
+                    lines.append(f"  source {source.name}: {source.changelog}, {kept}")
+            lines.append(f"  sql: {maintainer.sink.relation.sql}")
+        return "\n".join(lines)

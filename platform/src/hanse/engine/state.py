@@ -1,0 +1,147 @@
+"""The engine's state tables: rows of sources with their arrival and watermarks, counters, outputs.
+
+    engine.counter      name, value: the next arrival number, the next change number
+    engine.fact         name, value: the program's text, changelogs that turned out otherwise
+    engine.watermark    source, moment (as queries see it), reached (by rows): milliseconds
+    engine.source_<n>   _seq, _kind, _w<m> for each watermarked source m, and the source's columns
+    engine.output_<n>   the sink's current rows
+    engine.changes_<n>  _op, _seq, and the sink's columns: what the publisher has yet to take
+
+Everything is written inside the caller's transaction; nothing is cached that a rollback would undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from hanse.engine.info import EngineError
+from hanse.sql.catalog import Catalog, Source
+from hanse.sql.relation import HIGHEST, LOWEST
+from hanse.sql.types import quote
+
+if TYPE_CHECKING:
+    import duckdb
+
+KINDS = {"+I": 0, "-U": 1, "+U": 2, "-D": 3}
+
+
+class State:
+    """The state tables of one program on a caller's connection."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+        self.con = con
+        self.catalog = catalog
+
+    def create_base(self) -> None:
+        """The tables that every program has."""
+        self.con.execute("CREATE SCHEMA IF NOT EXISTS engine")
+        self.con.execute("CREATE TABLE IF NOT EXISTS engine.counter (name VARCHAR, value BIGINT)")
+        self.con.execute("CREATE TABLE IF NOT EXISTS engine.fact (name VARCHAR, value VARCHAR)")
+        self.con.execute("CREATE TABLE IF NOT EXISTS engine.watermark (source INTEGER, moment BIGINT, reached BIGINT)")
+
+    def create_source(self, source: Source, *, stored: bool) -> None:
+        """A source's watermark, and its table when its rows are kept."""
+        self.con.execute(
+            "INSERT INTO engine.watermark SELECT $1, $2, $2 WHERE NOT EXISTS "
+            "(SELECT 1 FROM engine.watermark WHERE source = $1)",
+            [source.number, LOWEST],
+        )
+        if stored:
+            columns = ", ".join(f"{column.sql} {column.type.duckdb}" for column in source.columns)
+            marks = "".join(f"_w{number} BIGINT, " for number in self.timed())
+            self.con.execute(
+                f"CREATE TABLE IF NOT EXISTS {source.table} (_seq BIGINT, _kind TINYINT, {marks}{columns})"
+            )
+
+    def timed(self) -> list[int]:
+        """The numbers of the sources that have a watermark."""
+        return [source.number for source in self.catalog.sources.values() if source.watermark]
+
+    def fact(self, name: str) -> str | None:
+        """A stored fact."""
+        row = self.con.execute("SELECT value FROM engine.fact WHERE name = ?", [name]).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Store a fact."""
+        self.con.execute("DELETE FROM engine.fact WHERE name = ?", [name])
+        self.con.execute("INSERT INTO engine.fact VALUES (?, ?)", [name, value])
+
+    def take(self, name: str, count: int) -> int:
+        """Reserve `count` numbers of a counter; returns the first."""
+        row = self.con.execute("SELECT value FROM engine.counter WHERE name = ?", [name]).fetchone()
+        if row is None:
+            self.con.execute("INSERT INTO engine.counter VALUES (?, ?)", [name, 1 + count])
+            return 1
+        self.con.execute("UPDATE engine.counter SET value = value + ? WHERE name = ?", [count, name])
+        return int(row[0])
+
+    def watermarks(self) -> dict[int, int]:
+        """What each source's rows have reached, in milliseconds."""
+        return {int(n): int(m) for n, m in self.con.execute("SELECT source, reached FROM engine.watermark").fetchall()}
+
+    def end(self) -> None:
+        """Let queries see the end of time."""
+        self.con.execute("UPDATE engine.watermark SET moment = ?", [HIGHEST])
+
+    def reopen(self) -> None:
+        """More rows came after the end of input: watermarks are what rows have reached."""
+        self.con.execute("UPDATE engine.watermark SET moment = reached WHERE moment <> reached")
+
+    def advance(self, source: int, moment: int) -> None:
+        """A source's watermark after a batch."""
+        self.con.execute("UPDATE engine.watermark SET moment = $2, reached = $2 WHERE source = $1", [source, moment])
+
+    def stage(self, source: Source, rows: pa.Table, kinds: Sequence[str] | None) -> str:
+        """Register a batch and return the text that selects it as the source's table would hold it.
+
+        The batch's arrival numbers are taken, its computed columns and watermarks worked out.
+        """
+        first = self.take("arrival", rows.num_rows)
+        batch = _batch(source, rows, kinds)
+        self.con.register("_hanse_batch", batch)
+        reached = self.watermarks()
+        given = ", ".join(
+            f"CAST({quote(name)} AS {kind.duckdb}) AS {quote(name)}"
+            for name, kind in ((c.name, c.type) for c in source.columns if c.name in source.physical)
+        )
+        base = f"SELECT _row + {first} AS _seq, _kind, make_timestamptz(_row + {first}) AS _proctime, {given} FROM _hanse_batch"
+        computed = "".join(f", {text} AS {quote(name)}" for name, text in source.computed.items())
+        text = f"SELECT *{computed} FROM ({base})"
+        marks = f"SELECT *, {source.watermark} AS _mark FROM ({text})" if source.watermark else text
+        parts = []
+        for number in self.timed():
+            if number == source.number:
+                before = "max(_mark) OVER (ORDER BY _seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+                parts.append(f"greatest(coalesce({before}, {LOWEST}), {reached.get(number, LOWEST)}) AS _w{number}, ")
+            else:
+                parts.append(f"CAST({reached.get(number, LOWEST)} AS BIGINT) AS _w{number}, ")
+        columns = ", ".join(column.sql for column in source.columns)
+        extra = ", _mark" if source.watermark else ""
+        return f"SELECT _seq, CAST(_kind AS TINYINT) AS _kind, {''.join(parts)}{columns}{extra} FROM ({marks})"
+
+
+def _batch(source: Source, rows: pa.Table, kinds: Sequence[str] | None) -> pa.Table:
+    missing = [name for name in source.physical if name not in rows.column_names]
+    if missing:
+        raise EngineError(
+            f"the rows of {source.name} lack the column {missing[0]}",
+            expected=", ".join(source.physical),
+            got=", ".join(rows.column_names),
+        )
+    count = rows.num_rows
+    if kinds is None:
+        codes = pa.repeat(pa.scalar(0, pa.int8()), count)
+    else:
+        if len(kinds) != count:
+            raise EngineError(f"{len(kinds)} kinds for {count} rows of {source.name}")
+        unknown = set(kinds) - set(KINDS)
+        if unknown:
+            raise EngineError(f"the row kind {unknown.pop()!r}", expected=", ".join(KINDS))
+        codes = pa.array([KINDS[kind] for kind in kinds], pa.int8())
+    batch = rows.select(list(source.physical))
+    batch = batch.append_column("_row", pa.array(range(count), pa.int64()))
+    return batch.append_column("_kind", codes)

@@ -1,0 +1,1 @@
+"""The projection language: dialect, analysis, and lowering to DuckDB."""

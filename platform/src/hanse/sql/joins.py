@@ -1,0 +1,445 @@
+"""FROM clauses: tables, regular, window, interval, temporal and lookup joins, UNNEST and LATERAL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from hanse.sql import dialect as ast
+from hanse.sql.catalog import Source, View
+from hanse.sql.expressions import ExpressionCompiler
+from hanse.sql.relation import LOWEST, Binding, Column, Relation, Scope, Value, refuse, unique_columns
+from hanse.sql.types import BOOLEAN, INT, Type, quote
+from hanse.sql.versions import Versions, versioned
+from hanse.sql.windows import closed_test, instant, late_filter, now_watermark, row_watermark, table_function
+
+if TYPE_CHECKING:
+    from hanse.sql.query import QueryCompiler
+
+_FLIP = {exp.GT: exp.LT, exp.GTE: exp.LTE, exp.LT: exp.GT, exp.LTE: exp.GTE}
+
+
+class FromBuilder:
+    """Collects FROM items into one DuckDB FROM text with a scope."""
+
+    def __init__(self, query: QueryCompiler, parent: Scope | None) -> None:
+        self.query = query
+        self.scope = Scope([], parent)
+        self.relations: list[Relation] = []
+        self.parts: list[str] = []
+        self.tests: list[str] = []
+        self.closed: list[str] = []
+        self.joined = False
+        self.sources: frozenset[int] = frozenset()
+        self.window: str | None = None
+        self.arrival: list[str] = []
+
+    # items
+
+    def first(self, node: Any, hints: dict[str, bool]) -> None:
+        """The first FROM item."""
+        relation, alias = self.item(node, hints)
+        ref = self.query.alias()
+        self.scope.bindings.append(Binding(alias, ref, relation.columns))
+        self.relations.append(relation)
+        self.parts.append("")
+        self.sources = relation.sources
+        self.window = relation.window
+        self.arrival.append(ref)
+
+    def item(self, node: Any, hints: dict[str, bool] | None = None) -> tuple[Relation, str]:
+        """A FROM item's relation and alias."""
+        if isinstance(node, ast.MatchRecognize):
+            raise refuse("MATCH_RECOGNIZE", node, "use OVER with LAG, or a self join on an interval")
+        alias = node.args.get("alias")
+        names = tuple(column.name for column in (alias.args.get("columns") or [])) if alias is not None else ()
+        if isinstance(node, ast.TableFunction):
+            call = node.this
+            if not isinstance(call, exp.Anonymous):
+                raise refuse("TABLE(…) without a function", node, "write TABLE(TUMBLE(TABLE t, …))")
+            relation = table_function(self.query, call)
+        elif isinstance(node, exp.Table) and isinstance(node.this, exp.Anonymous):
+            relation = table_function(self.query, node.this)
+        elif isinstance(node, exp.Table):
+            relation = self.query.table(node, hints)
+        elif isinstance(node, exp.Values):
+            relation = self.query.values(node)
+        elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table | exp.Subquery) and not names:
+            return self.item(node.this, hints)
+        elif isinstance(node, exp.Subquery):
+            relation = self.query.query(node, self.scope.parent, hints)
+        else:
+            raise refuse(f"{node.key.upper()} in FROM", node, "name a table, a subquery or a window function")
+        name = node.alias or (node.name if isinstance(node, exp.Table) else "")
+        full = ".".join(part.name for part in node.parts) if isinstance(node, exp.Table) and not node.alias else ""
+        if full and "." in full and not isinstance(node.this, exp.Anonymous):
+            name = node.parts[-1].name
+        return self.query.renamed(relation, names, node), name
+
+    # joins
+
+    def join(self, node: exp.Join) -> None:
+        """One JOIN (or comma) item."""
+        self.joined = True
+        self._settle_first()
+        kind = self._kind(node)
+        this = node.this
+        if isinstance(this, exp.Unnest):
+            self._unnest(this, kind, node)
+            return
+        if isinstance(this, exp.Lateral):
+            self._lateral(this, kind, node)
+            return
+        if isinstance(this, exp.Table) and this.args.get("version") is not None:
+            self._temporal(this, kind, node)
+            return
+        relation, alias = self.item(this)
+        relation = relation if self._is_window_join_candidate(relation) else self.query.settle(relation)
+        ref = self.query.alias()
+        binding = Binding(alias, ref, relation.columns)
+        self.scope.bindings.append(binding)
+        condition = self._condition(node, kind, binding)
+        relation = self._time_rules(relation, binding, node, kind)
+        text = f" {kind} JOIN ({relation.sql}) {ref}"
+        self.parts.append(text + (f" ON {condition}" if condition else ""))
+        self.relations.append(relation)
+        self.arrival.append(ref)
+
+    def _settle_first(self) -> None:
+        if len(self.relations) == 1 and self.window != "assigned":
+            self.relations[0] = self.query.settle(self.relations[0])
+
+    def _is_window_join_candidate(self, relation: Relation) -> bool:
+        return relation.window == "assigned" and self.window == "assigned"
+
+    def _kind(self, node: exp.Join) -> str:
+        side = (node.side or "").upper()
+        kind = (node.kind or "").upper()
+        if node.method and node.method.upper() not in ("NATURAL",):
+            raise refuse(f"{node.method} JOIN", node, "write JOIN … ON")
+        if kind in ("SEMI", "ANTI"):
+            raise refuse(f"{kind} JOIN", node, "use EXISTS or NOT EXISTS")
+        if side in ("LEFT", "RIGHT", "FULL"):
+            return side
+        no_condition = node.args.get("on") is None and not node.args.get("using") and not node.method
+        return "CROSS" if no_condition else "INNER"
+
+    def _condition(self, node: exp.Join, kind: str, right: Binding) -> str:
+        using = [name.name for name in node.args.get("using") or []]
+        if node.method and node.method.upper() == "NATURAL":
+            left_names = {c.name for b in self.scope.bindings[:-1] for c in b.columns}
+            using = [column.name for column in right.columns if column.name in left_names]
+        if using:
+            tests = []
+            for name in using:
+                compiler = ExpressionCompiler(self.query, Scope(self.scope.bindings[:-1], self.scope.parent))
+                left = compiler.resolve([name])
+                other = next((column for column in right.columns if column.name == name), None)
+                if left is None or other is None:
+                    raise refuse(f"USING ({name})", node, "both sides need that column")
+                tests.append(f"{left.sql} = {right.ref}.{other.sql}")
+            right.hidden = frozenset(using)
+            return " AND ".join(tests)
+        condition = node.args.get("on")
+        if condition is None:
+            return "TRUE" if kind not in ("CROSS",) else ""
+        return ExpressionCompiler(self.query, self.scope).boolean(condition)
+
+    def _time_rules(self, relation: Relation, right: Binding, node: exp.Join, kind: str) -> Relation:
+        """Window and interval joins: late rows, held-back rows, and which times stay times."""
+        both = self.sources | relation.sources
+        condition = node.args.get("on")
+        if relation.window and self.window and condition is not None and self._equal_windows(condition, right):
+            self.query.note("window join")
+            if self.query.late == "drop":
+                if relation.window == "assigned":
+                    relation = late_filter(relation, both)
+                if self.window == "assigned" and len(self.relations) == 1:
+                    self.relations[0] = late_filter(self.relations[0], both)
+            relation = self.query.settle(relation)
+            self.relations[0] = self.query.settle(self.relations[0]) if len(self.relations) == 1 else self.relations[0]
+            if self.query.emission == "closed" and (self.window == "assigned" or relation.window == "assigned"):
+                ends = [self._end(self.scope.bindings[0]), self._end(right)]
+                self.closed.append(closed_test(f"coalesce({', '.join(ends)})", both))
+            self.sources, self.window = both, "emitted"
+            return relation
+        interval = self._interval_bounds(condition, right) if condition is not None else None
+        relation = self.query.settle(relation)
+        if interval is not None and relation.sources and self.sources:
+            self.query.note("interval join")
+            self._hold_back_padding(interval, right, kind, both)
+        else:
+            self.query.note("join")
+            self._forget_times(right)
+        self.sources = both
+        self.window = None
+        return relation
+
+    def _end(self, binding: Binding) -> str:
+        column = next(column for column in binding.columns if column.role == "window_end")
+        return f"{binding.ref}.{column.sql}"
+
+    def _forget_times(self, right: Binding) -> None:
+        for binding in self.scope.bindings:
+            binding.columns = tuple(
+                replace(c, role=None if c.role in ("rowtime", "window_start", "window_end", "window_time") else c.role)
+                for c in binding.columns
+            )
+
+    def _equal_windows(self, condition: Any, right: Binding) -> bool:
+        compiler = ExpressionCompiler(self.query, self.scope)
+        found = set()
+        for test in _conjuncts(condition):
+            if not isinstance(test, exp.EQ):
+                continue
+            sides = [
+                compiler.resolve([p.name for p in side.parts]) if isinstance(side, exp.Column) else None
+                for side in (test.this, test.expression)
+            ]
+            if sides[0] is None or sides[1] is None or sides[0].role != sides[1].role:
+                continue
+            if sum(side.sql.startswith(f"{right.ref}.") for side in sides if side is not None) == 1:
+                found.add(sides[0].role)
+        return {"window_start", "window_end"} <= found
+
+    def _interval_bounds(self, condition: Any, right: Binding) -> list[Value] | None:
+        """The event times that a join compares across its sides; None when it is no interval join."""
+        compiler = ExpressionCompiler(self.query, self.scope)
+        times: dict[bool, Value] = {}
+        for test in _conjuncts(condition):
+            if not isinstance(test, exp.Between | exp.EQ | exp.LT | exp.LTE | exp.GT | exp.GTE):
+                continue
+            seen: dict[bool, Value] = {}
+            for column in test.find_all(exp.Column):
+                value = compiler.resolve([p.name for p in column.parts])
+                if value is not None and value.role in ("rowtime", "window_time"):
+                    seen[value.sql.startswith(f"{right.ref}.")] = value
+            if len(seen) == 2:
+                times.update(seen)
+        return [times[False], times[True]] if len(times) == 2 else None
+
+    def _hold_back_padding(self, times: list[Value], right: Binding, kind: str, sources: frozenset[int]) -> None:
+        if self.query.emission != "closed" or kind not in ("LEFT", "RIGHT", "FULL"):
+            return
+        mine, other = times
+        tests = []
+        if kind in ("LEFT", "FULL"):
+            tests.append(f"({other.sql} IS NOT NULL OR {instant(mine.sql)} < {now_watermark(sources)})")
+        if kind in ("RIGHT", "FULL"):
+            tests.append(f"({mine.sql} IS NOT NULL OR {instant(other.sql)} < {now_watermark(sources)})")
+        self.closed += tests
+
+    # temporal and lookup joins
+
+    def _temporal(self, node: exp.Table, kind: str, join: exp.Join) -> None:
+        if kind not in ("INNER", "LEFT"):
+            raise refuse(f"{kind} JOIN … FOR SYSTEM_TIME AS OF", join, "use JOIN or LEFT JOIN")
+        version = node.args["version"]
+        compiler = ExpressionCompiler(self.query, self.scope)
+        moment = compiler.value(version.expression)
+        alias = node.alias or node.name
+        plain = node.copy()
+        plain.set("version", None)
+        if moment.role == "proctime":
+            versions = versioned(self.query, plain, by_time=False)
+            self.query.note("lookup join")
+        else:
+            if moment.role not in ("rowtime", "window_time"):
+                raise refuse("FOR SYSTEM_TIME AS OF what is no event time", join, "use the left side's event-time column")
+            versions = versioned(self.query, plain, by_time=True)
+            self.query.note("temporal join")
+        ref = self.query.alias()
+        binding = Binding(alias, ref, versions.relation.columns)
+        self.scope.bindings.append(binding)
+        condition = ExpressionCompiler(self.query, self.scope).boolean(join.args["on"])
+        left = self.scope.bindings[0].ref
+        if moment.role == "proctime":
+            self.parts.append(_lookup(versions, ref, left, kind, condition))
+            self.relations.append(versions.relation)
+            return
+        both = self.sources | versions.relation.sources
+        self._event_time(versions, ref, left, kind, condition, moment, join, binding, both)
+        if self.query.emission == "closed":
+            self.closed.append(f"{instant(moment.sql)} <= {now_watermark(both)}")
+        self.sources = both
+        self.relations.append(versions.relation)
+
+    def _event_time(
+        self, versions: Versions, ref: str, left: str, kind: str, condition: str, moment: Value, join: exp.Join,
+        binding: Binding, sources: frozenset[int],
+    ) -> None:  # fmt: skip
+        keys = self._key_tests(versions, ref, join.args["on"], binding)
+        when = f"v.{versions.time}"
+        tests = [*keys, f"{when} <= {moment.sql}"]
+        if self.query.late == "drop":
+            tests.append(f"(v._s < {left}._s OR {row_watermark(sources, 'v.')} < {instant(moment.sql)})")
+        picked = (
+            f"SELECT max_by(v, struct_pack(t := {when}, s := v._s)) AS r FROM ({versions.relation.sql}) v "
+            f"WHERE {' AND '.join(tests)}"
+        )
+        names = ", ".join(f"r.{column.sql} AS {column.sql}" for column in versions.relation.columns)
+        inner = f"SELECT {names} FROM ({picked}) WHERE r IS NOT NULL AND r._live"
+        self.parts.append(f" {kind} JOIN LATERAL (SELECT * FROM ({inner}) {ref}) {ref} ON {condition}")
+
+    def _key_tests(self, versions: Versions, ref: str, condition: Any, binding: Binding) -> list[str]:
+        """The equalities on the version table's key, which pick the version."""
+        compiler = ExpressionCompiler(self.query, self.scope)
+        tests = []
+        for test in _conjuncts(condition):
+            if not isinstance(test, exp.EQ):
+                continue
+            values = [compiler.value(test.this), compiler.value(test.expression)]
+            for mine, other in (values, values[::-1]):
+                name = mine.sql.removeprefix(f"{ref}.")
+                column = next((c for c in binding.columns if c.sql == name), None)
+                if column is not None and column.name in versions.keys and ref + "." not in other.sql:
+                    tests.append(f"v.{column.sql} = {other.sql}")
+        if len(tests) < len(versions.keys):
+            raise refuse("a temporal join without the whole key", condition, f"compare {', '.join(versions.keys)}")
+        return tests
+
+    # UNNEST and LATERAL
+
+    def _unnest(self, node: exp.Unnest, kind: str, join: exp.Join) -> None:
+        if kind not in ("CROSS", "INNER", "LEFT"):
+            raise refuse(f"{kind} JOIN UNNEST", join, "use CROSS JOIN or LEFT JOIN … ON TRUE")
+        compiler = ExpressionCompiler(self.query, self.scope)
+        value = compiler.value(node.expressions[0])
+        columns, sql = unnested(value, node)
+        alias = node.args.get("alias")
+        names = [column.name for column in (alias.args.get("columns") or [])] if alias is not None else []
+        offset = node.args.get("offset")
+        named = list(columns)
+        if offset:
+            named.append(Column(offset.name if hasattr(offset, "name") else "ORDINALITY", INT, "_o"))
+        renamed = tuple(
+            replace(column, name=names[at] if at < len(names) else column.name) for at, column in enumerate(named)
+        )
+        ref = self.query.alias()
+        self.scope.bindings.append(Binding(alias.name if alias is not None and alias.this else "", ref, renamed))
+        condition = join.args.get("on")
+        test = ExpressionCompiler(self.query, self.scope).boolean(condition) if condition is not None else "TRUE"
+        word = "LEFT" if kind == "LEFT" else "INNER"
+        self.parts.append(f" {word} JOIN LATERAL ({sql}) {ref} ON {test}")
+        self.relations.append(Relation(sql, renamed))
+        self.query.note("unnest")
+
+    def _lateral(self, node: exp.Lateral, kind: str, join: exp.Join) -> None:
+        inner = node.this
+        if not isinstance(inner, exp.Subquery):
+            raise refuse("LATERAL TABLE of a function", node, "use UNNEST, or LATERAL (SELECT …)")
+        alias = node.args.get("alias")
+        names = tuple(column.name for column in (alias.args.get("columns") or [])) if alias is not None else ()
+        relation = self.query.settle(self.query.query(inner.this, self.scope))
+        relation = self.query.renamed(relation, names, node)
+        ref = self.query.alias()
+        self.scope.bindings.append(Binding(alias.name if alias is not None else "", ref, relation.columns))
+        condition = join.args.get("on")
+        test = ExpressionCompiler(self.query, self.scope).boolean(condition) if condition is not None else "TRUE"
+        word = "LEFT" if kind == "LEFT" else "INNER"
+        self.parts.append(f" {word} JOIN LATERAL ({relation.sql}) {ref} ON {test}")
+        self.relations.append(relation)
+        self.arrival.append(ref)
+        self.sources |= relation.sources
+        self.query.note("lateral join")
+
+    # the whole
+
+    def finish(self, where: Any) -> tuple[Relation, Scope]:
+        """FROM, joins and WHERE as one relation with distinct column names."""
+        saved = self.query._outer_window
+        self.query._outer_window = self.sources if self.window == "assigned" and not self.joined else None
+        self.query._semi_window = None
+        condition = ExpressionCompiler(self.query, self.scope).boolean(where.this) if where is not None else ""
+        semi = self.query._semi_window
+        self.query._outer_window = saved
+        first = self.relations[0]
+        changelog = first.changelog and not self.joined
+        ref = self.scope.bindings[0].ref
+        flat: list[str] = []
+        bindings: list[Binding] = []
+        new = self.query.alias()
+        for at, binding in enumerate(self.scope.bindings):
+            columns = []
+            for number, column in enumerate(binding.columns):
+                name = column.sql if not self.joined else quote(f"c{at}_{number}")
+                source = f"{binding.ref}.{column.sql}"
+                if column.type == BOOLEAN and False:
+                    source = f"({source})"
+                flat.append(f"{source} AS {name}")
+                columns.append(replace(column, sql=name))
+            bindings.append(replace(binding, ref=new, columns=tuple(columns)))
+        hidden = self._hidden(ref, changelog)
+        text = f"SELECT {', '.join([*flat, hidden])} FROM ({self.relations[0].sql}) {ref}{''.join(self.parts)}"
+        tests = ([condition] if condition else []) + self.closed
+        if tests:
+            text += f" WHERE {' AND '.join(tests)}"
+        columns = tuple(column for binding in bindings for column in binding.columns)
+        relation = Relation(
+            text, columns, self.sources, changelog, self.window,
+            first.append and (not self.joined), timed=True,
+        )  # fmt: skip
+        scope = Scope(bindings, self.scope.parent, self.scope.correlated)
+        before = self.query._semi_window
+        relation = self.query.correlated_window(relation, scope)
+        self.query._semi_window = semi if semi is not None else self.query._semi_window
+        if before is None and semi is None and relation.window == "assigned" and scope.parent is None:
+            self.query._semi_window = None
+        return relation, scope
+
+    def _hidden(self, ref: str, changelog: bool) -> str:
+        arrival, marks = f"{ref}._s", f"{ref}._w"
+        for other in self.arrival[1:]:
+            later = f"{other}._s IS NULL OR {arrival} > {other}._s"
+            marks = f"CASE WHEN {later} THEN {marks} ELSE {other}._w END"
+            arrival = (
+                f"CASE WHEN {later} THEN list_concat({arrival}, {other}._s) ELSE list_concat({other}._s, {arrival}) END"
+            )
+        sign = f", {ref}._k AS _k" if changelog else ""
+        return f"{arrival} AS _s, {marks} AS _w{sign}"
+
+
+def _lookup(versions: Versions, ref: str, left: str, kind: str, condition: str) -> str:
+    """The rows of the right side that were current when the left row arrived."""
+    now = f"{ref}._s < {left}._s AND ({ref}._until IS NULL OR {ref}._until > {left}._s) AND {ref}._live"
+    return f" {kind} JOIN ({versions.relation.sql}) {ref} ON {condition} AND {now}"
+
+
+def _conjuncts(condition: Any) -> list[Any]:
+    condition = condition.unnest()
+    if isinstance(condition, exp.And):
+        return [part for side in (condition.this, condition.expression) for part in _conjuncts(side)]
+    return [condition]
+
+
+def unnested(value: Value, node: Any) -> tuple[tuple[Column, ...], str]:
+    """The columns and the lateral text of UNNEST."""
+    kind = value.type
+    if kind.kind == "ARRAY" and kind.items[0].kind == "ROW":
+        row = kind.items[0]
+        columns = unique_columns([(name, item, None) for name, item in zip(row.names, row.items, strict=True)])
+        picked = ", ".join(f"_e.{quote(name)} AS {c.sql}" for name, c in zip(row.names, columns, strict=True))
+        items = value.sql
+    elif kind.kind == "ARRAY":
+        columns = unique_columns([("EXPR$0", kind.items[0], None)])
+        picked, items = f"_e AS {columns[0].sql}", value.sql
+    elif kind.kind == "MAP":
+        columns = unique_columns([("KEY", kind.items[0], None), ("VALUE", kind.items[1], None)])
+        picked = f"_e.key AS {columns[0].sql}, _e.value AS {columns[1].sql}"
+        items = f"map_entries({value.sql})"
+    elif kind.kind == "MULTISET":
+        columns = unique_columns([("EXPR$0", kind.items[0], None)])
+        picked = f"_e AS {columns[0].sql}"
+        items = f"flatten(list_transform(map_entries({value.sql}), lambda e: list_transform(range(e.value), lambda i: e.key)))"
+    else:
+        raise refuse(f"UNNEST of {kind}", node, "unnest an ARRAY, a MAP or a MULTISET")
+    sql = (
+        f"SELECT {picked}, CAST(_o AS INTEGER) AS _o FROM (SELECT unnest({items}) AS _e, "
+        f"unnest(range(1, len({items}) + 1)) AS _o)"
+    )
+    return columns, sql
+
+
+__all__ = ["LOWEST", "FromBuilder", "Source", "Type", "View", "unnested"]

@@ -1,0 +1,245 @@
+"""Window table functions, and the filters that closing windows and dropping late rows come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from hanse.sql import dialect as ast
+from hanse.sql.relation import LOWEST, Column, Relation, refuse, unique_columns
+from hanse.sql.temporal import interval, milliseconds
+from hanse.sql.types import Type
+
+if TYPE_CHECKING:
+    from hanse.sql.query import QueryCompiler
+
+NAMES = ("TUMBLE", "HOP", "CUMULATE", "SESSION")
+_ORDER = {
+    "TUMBLE": ("DATA", "TIMECOL", "SIZE", "OFFSET"),
+    "HOP": ("DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"),
+    "CUMULATE": ("DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"),
+    "SESSION": ("DATA", "TIMECOL", "GAP"),
+}
+
+
+def row_watermark(sources: Iterable[int], ref: str = "") -> str:
+    """The watermark over `sources` just before a row arrived, in milliseconds."""
+    parts = [f"coalesce({ref}_w[{number + 1}], {LOWEST})" for number in sorted(sources)]
+    if not parts:
+        return str(LOWEST)
+    return parts[0] if len(parts) == 1 else f"least({', '.join(parts)})"
+
+
+def now_watermark(sources: Iterable[int]) -> str:
+    """The watermark over `sources` now, in milliseconds."""
+    numbers = ", ".join(str(number) for number in sorted(sources))
+    if not numbers:
+        return str(LOWEST)
+    return f"(SELECT min(moment) FROM engine.watermark WHERE source IN ({numbers}))"
+
+
+def instant(sql: str) -> str:
+    """A timestamp in milliseconds since the epoch."""
+    return f"epoch_ms({sql})"
+
+
+def table_function(compiler: QueryCompiler, call: Any) -> Relation:
+    """The relation of TUMBLE, HOP, CUMULATE or SESSION. Raises UnsupportedSQL."""
+    name = call.name.upper()
+    if name not in NAMES:
+        raise refuse(f"the table function {name}", call, "use TUMBLE, HOP, CUMULATE or SESSION")
+    args = _arguments(name, call)
+    data = args["DATA"]
+    base = compiler.table_argument(data)
+    time_node = args.get("TIMECOL")
+    if not isinstance(time_node, exp.Anonymous) or time_node.name.upper() != "DESCRIPTOR":
+        raise refuse(f"{name} without DESCRIPTOR", call, "write DESCRIPTOR(event_time_column)")
+    wanted = time_node.expressions[0].name
+    time = next((column for column in base.columns if column.name == wanted), None)
+    if time is None:
+        raise refuse(f"the unknown column {wanted}", time_node, "name the event-time column")
+    lengths = {key: _length(value) for key, value in args.items() if key not in ("DATA", "TIMECOL")}
+    keys = [key.name for key in data.args.get("partition") or []] if isinstance(data, ast.TableArgument) else []
+    flat_keys = [key for node in (data.args.get("partition") or []) for key in _key_names(node)] if keys else []
+    return assign(compiler, base, name, time, lengths, flat_keys, call)
+
+
+def _key_names(node: Any) -> list[str]:
+    if isinstance(node, exp.Tuple):
+        return [item.name for item in node.expressions]
+    return [node.name]
+
+
+def _arguments(name: str, call: Any) -> dict[str, Any]:
+    order = _ORDER[name]
+    found: dict[str, Any] = {}
+    for at, arg in enumerate(call.expressions):
+        if isinstance(arg, exp.Kwarg):
+            key = arg.this.name.upper()
+            found[{"KEY": "PARTITION"}.get(key, key)] = arg.expression
+        elif at < len(order):
+            found[order[at]] = arg
+        else:
+            raise refuse(f"{name} with {len(call.expressions)} arguments", call, f"{name}({', '.join(order)})")
+    missing = [key for key in order if key != "OFFSET" and key not in found]
+    if missing:
+        raise refuse(f"{name} without {missing[0]}", call, f"{name}({', '.join(order)})")
+    if not isinstance(found["DATA"], ast.TableArgument):
+        raise refuse(f"{name} over an expression", call, f"write {name}(TABLE name, …)")
+    return found
+
+
+def _length(node: Any) -> int:
+    sign = 1
+    if isinstance(node, exp.Neg):
+        node, sign = node.this, -1
+    if not isinstance(node, exp.Interval):
+        raise refuse("a window length that is no INTERVAL", node, "write INTERVAL '10' MINUTE")
+    sql, _ = interval(node)
+    length = milliseconds(sql)
+    if length is None:
+        raise refuse("a window length in months", node, "use days or less: months differ in length")
+    return sign * length
+
+
+def assign(
+    compiler: QueryCompiler,
+    base: Relation,
+    name: str,
+    time: Column,
+    lengths: dict[str, int],
+    keys: list[str],
+    node: Any,
+) -> Relation:
+    """Rows of `base` with their windows: one row for each window that a row is in."""
+    if time.role == "proctime":
+        raise refuse(f"{name} on processing time", node, "use event time: a replay must give the same windows")
+    if not time.type.kind.startswith("TIMESTAMP"):
+        raise refuse(f"{name} on a {time.type}", node, "use a TIMESTAMP column with a watermark")
+    size = lengths.get("SIZE", lengths.get("GAP", 0))
+    if size <= 0 or lengths.get("SLIDE", 1) <= 0 or lengths.get("STEP", 1) <= 0:
+        raise refuse(f"{name} with a length of zero or less", node, "write a positive INTERVAL")
+    if name == "CUMULATE" and size % lengths["STEP"]:
+        raise refuse("CUMULATE whose size is no multiple of its step", node, "make it one")
+    if name == "HOP" and size % lengths["SLIDE"]:
+        raise refuse("HOP whose size is no multiple of its slide", node, "make it one")
+    at = instant(time.sql)
+    if name == "SESSION":
+        sql = _session(compiler, base, time, size, keys)
+    else:
+        sql = _aligned(base, name, at, time.sql, size, lengths)
+    return _windowed(base, sql, time)
+
+
+def _aligned(base: Relation, name: str, at: str, time: str, size: int, lengths: dict[str, int]) -> str:
+    offset = lengths.get("OFFSET", 0)
+    step = {"TUMBLE": size, "HOP": lengths.get("SLIDE", size), "CUMULATE": size}[name]
+    start = f"({at} - ((({at} - {offset}) % {step}) + {step}) % {step})"
+    if name == "TUMBLE":
+        return f"SELECT b.*, {start} AS _ws, {start} + {size} AS _we FROM ({base.sql}) b WHERE {time} IS NOT NULL"
+    if name == "HOP":
+        count = -(-size // step)
+        return (
+            f"SELECT b.*, b._ls - o._i * {step} AS _ws, b._ls - o._i * {step} + {size} AS _we FROM "
+            f"(SELECT b.*, {start} AS _ls FROM ({base.sql}) b WHERE {time} IS NOT NULL) b, "
+            f"(SELECT unnest(range({count})) AS _i) o WHERE b._ls - o._i * {step} > {_ms_ref(at)} - {size}"
+        )
+    pace = lengths["STEP"]
+    return (
+        f"SELECT b.*, b._ls AS _ws, b._ls + o._i * {pace} AS _we FROM "
+        f"(SELECT b.*, {start} AS _ls FROM ({base.sql}) b WHERE {time} IS NOT NULL) b, "
+        f"(SELECT unnest(range(1, {size // pace + 1})) AS _i) o WHERE b._ls + o._i * {pace} > {_ms_ref(at)}"
+    )
+
+
+def _ms_ref(at: str) -> str:
+    return at.replace("epoch_ms(", "epoch_ms(b.")
+
+
+def _session(compiler: QueryCompiler, base: Relation, time: Column, gap: int, keys: list[str]) -> str:
+    """Sessions by replaying each key's rows in order of arrival: what is closed merges no more."""
+    columns = {column.name: column.sql for column in base.columns}
+    missing = [key for key in keys if key not in columns]
+    if missing:
+        raise refuse(f"the unknown column {missing[0]}", None, "partition by columns of the table")
+    drop = compiler.late == "drop" or compiler.emission == "closed"
+    watermark = row_watermark(base.sources, "b.") if compiler.late == "drop" else str(LOWEST)
+    del drop
+    sign = "b._k" if base.changelog else "1"
+    listed = f"list(struct_pack(t := {instant('b.' + time.sql)}, w := {watermark}, k := {sign}, r := b) ORDER BY b._s)"
+    group = ", ".join(f"b.{columns[key]}" for key in keys)
+    grouped = f" GROUP BY {group}" if group else ""
+    names = ", ".join(f"_x.r.{column.sql} AS {column.sql}" for column in base.columns)
+    hidden = ["_x.r._s AS _s", "_x.r._w AS _w"] + (["_x.r._k AS _k"] if base.changelog else [])
+    inner = (
+        f"SELECT unnest(_rows) AS _x, unnest(hanse_sessions(list_transform(_rows, lambda e: e.t), "
+        f"list_transform(_rows, lambda e: e.w), {gap})) AS _y FROM "
+        f"(SELECT {listed} AS _rows FROM ({base.sql}) b WHERE b.{time.sql} IS NOT NULL{grouped})"
+    )
+    return (
+        f"SELECT {names}, {', '.join(hidden)}, _y[1] AS _ws, _y[2] AS _we FROM ({inner}) WHERE _y IS NOT NULL"
+    )
+
+
+def sessions(times: list[int], watermarks: list[int], gap: int) -> list[list[int] | None]:
+    """Each row's session as [start, end) in milliseconds, None for a row that came too late.
+
+    Rows are in order of arrival. As in Flink, a row's window [t, t + gap) merges with every open
+    session that it touches, at exactly one gap too; sessions that the watermark has passed are gone.
+    """
+    open_sessions: list[list[Any]] = []
+    closed: list[list[Any]] = []
+    for row, (moment, watermark) in enumerate(zip(times, watermarks, strict=True)):
+        start, end, rows = moment, moment + gap, [row]
+        keep: list[list[Any]] = []
+        for session in open_sessions:
+            if session[1] - 1 <= watermark:
+                closed.append(session)
+            elif session[0] <= end and session[1] >= start:
+                start, end = min(start, session[0]), max(end, session[1])
+                rows += session[2]
+            else:
+                keep.append(session)
+        if end - 1 > watermark:
+            keep.append([start, end, rows])
+        open_sessions = keep
+    result: list[list[int] | None] = [None] * len(times)
+    for start, end, rows in closed + open_sessions:
+        for row in rows:
+            result[row] = [start, end]
+    return result
+
+
+def _windowed(base: Relation, sql: str, time: Column) -> Relation:
+    zoned = time.type.kind == "TIMESTAMP_LTZ"
+    kind = Type("TIMESTAMP", 3)
+    named = [(column.name, column.type, None if column.role == "rowtime" and False else column.role) for column in base.columns]
+    named = [(n, t, r if r not in ("window_start", "window_end", "window_time") else None) for n, t, r in named]
+    named += [("window_start", kind, "window_start"), ("window_end", kind, "window_end")]
+    named += [("window_time", Type(time.type.kind, 3), "window_time")]
+    columns = unique_columns(named)
+    old = ", ".join(f"{column.sql} AS {new.sql}" for column, new in zip(base.columns, columns, strict=False))
+    start, end, stamp = columns[-3:]
+    maker = "make_timestamptz" if zoned else "make_timestamp"
+    hidden = "_s, _w" + (", _k" if base.changelog else "")
+    text = (
+        f"SELECT {old}, make_timestamp(_ws * 1000) AS {start.sql}, make_timestamp(_we * 1000) AS {end.sql}, "
+        f"{maker}((_we - 1) * 1000) AS {stamp.sql}, {hidden} FROM ({sql})"
+    )
+    return Relation(text, columns, base.sources, base.changelog, "assigned", base.append)
+
+
+def late_filter(relation: Relation, sources: Iterable[int]) -> Relation:
+    """The rows whose window was still open when they arrived."""
+    end = relation.column("window_end")
+    if end is None:
+        return relation
+    test = f"{instant(end.sql)} - 1 > {row_watermark(sources)}"
+    return relation.with_sql(f"SELECT * FROM ({relation.sql}) WHERE {test}")
+
+
+def closed_test(end: str, sources: Iterable[int]) -> str:
+    """The condition that a window ending at `end` has closed."""
+    return f"{instant(end)} - 1 <= {now_watermark(sources)}"
