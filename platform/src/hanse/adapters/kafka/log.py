@@ -46,6 +46,7 @@ from hanse.log.partitioner import NullKeys
 from hanse.ports.event_log import RECORDS, Fetched, OffsetRange, Record, TopicInfo, TopicSpec
 
 _REQUEST_S = 30.0
+_GLANCE_S = 1.0
 _UNKNOWN = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_ID}
 _ELECTION = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -295,7 +296,7 @@ class KafkaLog:
     def _ends(self, topic: str) -> dict[int, int]:
         """Where partitions end; nothing while the broker is away."""
         try:
-            return self._offsets(topic, _LATEST)
+            return self._offsets(topic, _LATEST, _GLANCE_S)
         except UnknownTopic:
             raise
         except LogError as error:
@@ -308,17 +309,18 @@ class KafkaLog:
         highs = self._offsets(topic, _LATEST)
         return {p: OffsetRange(low, max(low, highs[p])) for p, low in lows.items()}
 
-    def _offsets(self, topic: str, which: OffsetSpec) -> dict[int, int]:
+    def _offsets(self, topic: str, which: OffsetSpec, timeout_s: float | None = None) -> dict[int, int]:
         self._refuse_closed()
         if topic not in self._partitions:
             self.topic(topic)
         places = [TopicPartition(topic, p) for p in range(self._partitions[topic])]
-        deadline = time.monotonic() + _REQUEST_S
+        limit = _REQUEST_S if timeout_s is None else timeout_s
+        deadline = time.monotonic() + limit
         while True:
             futures = self._admin().list_offsets(
                 dict.fromkeys(places, which),
                 isolation_level=IsolationLevel.READ_COMMITTED,
-                request_timeout=_REQUEST_S,
+                request_timeout=limit,
             )
             try:
                 return {p.partition: self._result(f, topic).offset for p, f in futures.items()}
