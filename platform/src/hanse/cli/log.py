@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hanse.cli.dead_letter import app as dead_letter_app
+
 if TYPE_CHECKING:
     from hanse.bootstrap import Mesh
     from hanse.log.show import Shown, Viewer
 
 app = typer.Typer(no_args_is_help=True, help="Look into the event log.")
+app.add_typer(dead_letter_app, name="dead-letter")
 
 
 @app.command("topics")
