@@ -22,6 +22,15 @@ from hanse.publish.reader import Reader
 from hanse.publish.state import Context, SinkState, transaction
 from hanse.settings import Settings
 
+PRELOAD = [
+    "duckdb",
+    "hanse.descriptors",
+    "hanse.publish.publisher",
+    "hanse.quality",
+    "jsonschema",
+    "pyarrow.parquet",
+    "pyiceberg.catalog.sql",
+]
 KEYED = """\
       - {name: k, logicalType: string, physicalType: STRING, primaryKey: true, primaryKeyPosition: 1}
       - {name: n, logicalType: integer, physicalType: BIGINT%s}
@@ -112,6 +121,14 @@ class Bench:
         self.publisher = Publisher(self.lakehouse, product, self.lease)
         self.reader = Reader(self.settings)
 
+    @classmethod
+    def reading(cls, root: Path) -> Bench:
+        """Only the reader: owns nothing."""
+        made = cls.__new__(cls)
+        made.settings = Settings(root=root, data=root / ".hanse")
+        made.reader = Reader(made.settings)
+        return made
+
     @property
     def sink(self) -> SinkState:
         return SinkState(
@@ -201,8 +218,19 @@ def work(
 def start(root: Path, place: str, rows: list[tuple[str, int | None]], **kwargs: Any) -> BaseProcess:
     """Start `work`; imports happen once, in the fork server."""
     context = get_context("forkserver")
-    context.set_forkserver_preload(["publishing", "hanse.publish.audit"])
+    context.set_forkserver_preload(PRELOAD)
     arguments = {"stop": False, "large": 200_000, "append": False} | kwargs
     process = context.Process(target=work, args=(str(root), place), kwargs={"rows": rows, **arguments})
     process.start()
     return process
+
+
+KEYS = [f"k{n}" for n in range(8)]
+
+
+def publish_many(root: str, times: int) -> None:
+    """In a process of its own: publish all KEYS with one number after the other."""
+    with bench(Path(root)) as made:
+        for n in range(times):
+            made.feed([(k, n) for k in KEYS])
+            made.publish()

@@ -47,8 +47,18 @@ def prepared(root: Path, *, append: bool) -> None:
         made.publish()
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("place", PASSING)
+TELLING = ("sealed", "snapshot-made", "main-moved")
+"""Places that every shape tries each time; the others of large and append products are the long form."""
+
+
+@pytest.mark.parametrize(
+    ("place", "shape"),
+    [
+        pytest.param(p, s, marks=[] if s == "small" or p in TELLING else [pytest.mark.slow])
+        for p in PASSING
+        for s in SHAPES
+    ],
+)
 def test_killed_after_each_step(
     tmp_path: Path, place: str, shape: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -155,12 +155,15 @@ class Reader:
             return entry.metadata_file
         kept = [e for e in self.history(full_name) if e.kept and e.state in PUBLISHED]
         near = min(kept, key=lambda e: abs(e.committed_at - entry.committed_at), default=None)
+        fix = (
+            f"the nearest kept is publication {near.seq}, of {near.committed_at.isoformat()}"
+            if near
+            else None
+        )
         raise PublicationError(
             f"the files of publication {entry.seq} of {full_name} are gone",
             got=entry.committed_at.isoformat(),
-            fix=f"the nearest moment kept is {near.committed_at.isoformat()} (publication {near.seq})"
-            if near
-            else None,
+            fix=fix,
         )
 
 

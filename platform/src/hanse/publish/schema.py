@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
+from pyiceberg.exceptions import ResolveError, ValidationError
 from pyiceberg.schema import Schema
 from pyiceberg.types import (
     BinaryType,
@@ -133,7 +134,7 @@ def evolve(table: Table, contract: Contract) -> None:
                     update.add_column(name, new)
                 elif duckdb_type(have[name]) != kind.duckdb:
                     update.update_column(name, field_type=new)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except (ValueError, TypeError, NotImplementedError, ValidationError, ResolveError) as error:
         raise PublicationError(
             "the table cannot follow this contract in place",
             where=str(contract.path),

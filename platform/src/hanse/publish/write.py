@@ -180,7 +180,7 @@ def _survivors(table: Table, sink: SinkState, crowded: list[tuple[int, str]]) ->
 def aside_query(table_schema: Schema, pending: Pending, sink: SinkState, aside: dict[str, str]) -> str:
     """Rows that were set aside, with the rules they broke and the publication."""
     rules = ", ".join(f"CASE WHEN ({p}) IS TRUE THEN {literal(name)} END" for name, p in aside.items())
-    broken = f"array_to_string(list_filter([{rules}], x -> x IS NOT NULL), ', ')"
+    broken = f"concat_ws(', ', {rules})"
     return (
         f"SELECT {columns(table_schema, sink)}, {broken} AS hanse_rules, "  # noqa: S608
         f"{pending.seq}::BIGINT AS hanse_seq, timezone('UTC', now()) AS hanse_set_aside_at "
