@@ -1,4 +1,7 @@
-"""Who may see and query what. Without a token a reader sees what is public and protected, and queries what is public."""
+"""Who may see and query what.
+
+Without a token a reader sees what is public or protected, and queries what is public.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Query as Q, Request
+from fastapi import APIRouter, Request
+from fastapi import Query as Q
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -118,15 +119,12 @@ def lineage(request: Request, domain: str, name: str, hops: Annotated[int, Q(ge=
     """Topics and products around a product, `hops` steps up and down."""
     catalog = catalog_of(request)
     found = catalog.product(domain, name, reader_of(request))
-    graph = catalog.lineage.around(found.full_name, hops)
-    visible = {p.full_name for p in catalog.view.products() if reader_of(request).may_see(p)}
-    nodes = [n for n in graph.nodes if n.kind == "topic" or n.name in visible]
-    names = {n.name for n in nodes}
+    graph = catalog.lineage_for(reader_of(request)).around(found.full_name, hops)
     return _json(
         {
             "focus": found.full_name,
-            "nodes": [{"name": n.name, "kind": n.kind, "hop": n.hop, "more": n.more} for n in nodes],
-            "edges": [{"from": s, "to": t} for s, t in graph.edges if s in names and t in names],
+            "nodes": [{"name": n.name, "kind": n.kind, "hop": n.hop, "more": n.more} for n in graph.nodes],
+            "edges": [{"from": s, "to": t} for s, t in graph.edges],
         }
     )
 

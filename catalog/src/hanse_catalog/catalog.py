@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,23 +69,19 @@ class Catalog:
         self._lock = threading.Lock()
         self._revision: str | None = None
         self._index: SearchIndex | None = None
-        self._lineage: Lineage | None = None
 
-    def _current(self) -> tuple[SearchIndex, Lineage]:
-        """The index and the lineage of the descriptors as they are now."""
+    def _current(self) -> SearchIndex:
+        """The index of the descriptors as they are now."""
         with self._lock:
             revision = self.view.revision()
-            if self._index is None or self._lineage is None or revision != self._revision:
-                products = self.view.products()
-                self._index = SearchIndex(self.view.domains(), products)
-                self._lineage = Lineage(products)
+            if self._index is None or revision != self._revision:
+                self._index = SearchIndex(self.view.domains(), self.view.products())
                 self._revision = revision
-            return self._index, self._lineage
+            return self._index
 
-    @property
-    def lineage(self) -> Lineage:
-        """Where every product comes from and goes."""
-        return self._current()[1]
+    def lineage_for(self, reader: Reader) -> Lineage:
+        """Where every product that the reader may see comes from and goes."""
+        return Lineage(tuple(p for p in self.view.products() if reader.may_see(p)))
 
     def product(self, domain: str, name: str, reader: Reader) -> Product:
         """The product of that name. Raises NotFound, also for one that the reader may not see."""
@@ -104,8 +100,7 @@ class Catalog:
 
     def search(self, text: str, reader: Reader, limit: int = 200) -> Found:
         """Hits that the reader may see."""
-        index, _ = self._current()
-        found = index.search(text, limit)
+        found = self._current().search(text, limit)
         hidden = {p.full_name for p in self.view.products() if not reader.may_see(p)}
         hits = [h for h in found.hits if h.kind not in ("product", "field") or h.target not in hidden]
         return Found(hits, found.corrected if hits else None)
@@ -134,8 +129,8 @@ class Catalog:
 
     def consumers(self, product: Product, reader: Reader) -> list[str]:
         """Products that read this one, as far as the reader may see them."""
-        visible = {p.full_name for p in self.view.products() if reader.may_see(p)}
-        return [name for name in self.lineage.downstream.get(product.full_name, ()) if name in visible]
+        full = product.full_name
+        return [p.full_name for p in self.view.products() if full in p.inputs and reader.may_see(p)]
 
     def status(self) -> dict[str, Any]:
         """For the health answer."""
@@ -167,6 +162,3 @@ def _count(items: list[Listed], chosen: dict[str, list[str]], facet: str) -> lis
     for value in chosen.get(facet, []):
         counts.setdefault(value, 0)
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
-MayRead = Callable[[Product], bool]

@@ -6,12 +6,13 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-import orjson
-from fastapi import APIRouter, Query as Q, Request
+from fastapi import APIRouter, Request
+from fastapi import Query as Q
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -22,6 +23,7 @@ from .api import Text, Values, catalog_of, given_parameters, reader_of
 from .catalog import FACETS, HEALTH_BUDGET, Catalog, Listed
 from .health import Health, ago
 from .icons import icon
+from .lineage import Lineage
 from .present import page_of
 from .sql.service import Query, check_moment
 from .sql.text import parameters_of
@@ -68,6 +70,7 @@ def _environment() -> Environment:
         shown=_shown,
         number=lambda n: "?" if n is None else f"{n:,}",
         moment=lambda m: m.astimezone(UTC).strftime("%d %b %Y %H:%M:%S UTC"),
+        day=lambda m: m.astimezone(UTC).strftime("%d %b"),
         moment_text=lambda text: datetime.fromisoformat(text).strftime("%d %b %Y %H:%M"),
         shorten=lambda text, size: text if len(text) <= size else text[: size - 1] + "…",
         tojson_short=lambda v: json.dumps(v, ensure_ascii=False)[:300],
@@ -164,7 +167,7 @@ async def product(
     elif tab == "quality":
         context |= _quality(found, history)
     elif tab == "lineage":
-        context |= _lineage(catalog, found, hops)
+        context |= _lineage(catalog.lineage_for(reader), found, hops)
     return _page("product.html", **context)
 
 
@@ -249,13 +252,21 @@ async def _table(catalog: Catalog, query: Query, request: Request) -> dict[str, 
     if catalog.sandbox_problem is not None:
         raise catalog.sandbox_problem
     answer = await catalog.queries.open(query, reader_of(request).may_query)
-    result = orjson.loads(await answer.read())
+    result = json.loads(await answer.read(), parse_float=Decimal)
     for column in result["columns"]:
-        column["numeric"] = column["type"].startswith(
-            ("INT", "BIGINT", "HUGEINT", "DECIMAL", "DOUBLE", "FLOAT", "SMALL", "TINY", "U")
-        )
+        column["numeric"] = column["type"].startswith(_NUMERIC)
+        if column["type"].startswith("TIMESTAMP"):
+            for row in result["rows"]:
+                row[column["name"]] = _plain_time(row[column["name"]])
     result["elapsed_ms"] = answer.elapsed_ms
     return result
+
+
+_NUMERIC = ("INT", "BIGINT", "HUGEINT", "DECIMAL", "DOUBLE", "FLOAT", "SMALLINT", "TINYINT", "UINT", "UBIG")
+
+
+def _plain_time(text: str | None) -> str | None:
+    return text and text.replace("T", " ").removesuffix("+00:00")
 
 
 def _schema(catalog: Catalog, found: Product, visible: set[str]) -> dict[str, Any]:
@@ -289,8 +300,8 @@ def _quality(found: Product, history: list[Snapshot]) -> dict[str, Any]:
     return {"rows": rows, "recent": recent}
 
 
-def _lineage(catalog: Catalog, found: Product, hops: int) -> dict[str, Any]:
-    graph = catalog.lineage.around(found.full_name, hops)
+def _lineage(lineage: Lineage, found: Product, hops: int) -> dict[str, Any]:
+    graph = lineage.around(found.full_name, hops)
     return {
         "graph": graph,
         "hops": hops,

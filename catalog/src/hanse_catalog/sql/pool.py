@@ -147,15 +147,23 @@ async def start_worker(data_root: Path, settings: PoolSettings) -> WorkerHandle:
         await worker.close()
         raise
     worker.confinement = hello["confinement"]
-    if settings.require_sandbox and not worker.confinement["complete"]:
+    try:
+        require(worker, settings)
+    except ConfigError:
         await worker.close()
+        raise
+    return worker
+
+
+def require(worker: WorkerHandle, settings: PoolSettings) -> None:
+    """Raises ConfigError when the worker is not shut in and the settings ask for it."""
+    if settings.require_sandbox and not worker.confinement["complete"]:
         raise ConfigError(
             "query workers cannot be shut in on this machine",
             expected="Linux with Landlock (5.13 or newer) and seccomp",
             got=json.dumps(worker.confinement),
             fix="set HANSE_QUERY_SANDBOX=off to let queries run without it, where you trust every reader",
         )
-    return worker
 
 
 class Pool:
