@@ -107,7 +107,7 @@ class SchemaRegistryContract:
         registry.register("address", address)
         reference = SchemaReference("geo.Address", "address", 1)
         text = record(("to", "geo.Address"))
-        with pytest.raises(SchemaError, match="geo.Address"):
+        with pytest.raises(SchemaError, match=r"geo\.Address"):
             registry.register("order-value", text)
         found = registry.register("order-value", text, "AVRO", (reference,))
         assert found.references == (reference,)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from contract.schema_registry.registry_contract import SchemaRegistryContract, record
 
+from contract.schema_registry.registry_contract import SchemaRegistryContract, record
 from hanse.adapters.registries import open_registry
 from hanse.errors import ConfigError, SchemaError
 from hanse.registry.embedded import EmbeddedRegistry
@@ -21,7 +21,8 @@ from hanse.registry.embedded import EmbeddedRegistry
 registry = EmbeddedRegistry(sys.argv[1])
 found = []
 for i in range(int(sys.argv[3])):
-    fields = [{"name": "id", "type": "string"}, {"name": f"{sys.argv[2]}{i}", "type": "string", "default": ""}]
+    added = {"name": f"{sys.argv[2]}{i}", "type": "string", "default": ""}
+    fields = [{"name": "id", "type": "string"}, added]
     own = json.dumps({"type": "record", "name": "Own", "fields": fields})
     shared = json.dumps({"type": "record", "name": f"Shared{i}", "fields": fields[:1]})
     found.append(["own", registry.register(f"{sys.argv[2]}-value", own).id])

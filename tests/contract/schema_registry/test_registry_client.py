@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from contract.schema_registry.live_server import live_registry
 from contract.schema_registry.registry_contract import SchemaRegistryContract, record
-
 from hanse.errors import ConfigError, SchemaError
 from hanse.registry.client import RegistryClient
 

@@ -18,6 +18,7 @@ from hanse.registry.wire import (
     schema_content,
     schema_text,
     schema_version,
+    sent_form,
     subject_of,
     submission_of,
     version_of,
@@ -80,7 +81,9 @@ def _version_routes(router: APIRouter, store: RegistryStore) -> None:
         stored = store.register(
             subject_of(request, subject), submission_of(body), normalize=flag(request, "normalize")
         )
-        content = schema_content(stored, _text(store, stored, request))
+        # clients keep this answer as the schema's text, so it comes back in the form in which it was sent
+        form = request.query_params.get("format", "") or sent_form(body)
+        content = schema_content(stored, schema_text(stored, store.parsed(stored), form))
         return {"id": stored.id, "version": stored.version, **content, "ts": stored.created_ms}
 
 

@@ -161,6 +161,15 @@ def schema_text(stored: StoredSchema, parsed: ParsedSchema, form: str) -> str:
     return stored.text
 
 
+def sent_form(body: Mapping[str, Any]) -> str:
+    """`serialized` when a request holds a Protobuf descriptor instead of text."""
+    if str(body.get("schemaType")).upper() != "PROTOBUF" or not isinstance(body.get("schema"), str):
+        return ""
+    from hanse.schemas.protobuf_model import looks_like_text
+
+    return "" if looks_like_text(body["schema"]) else "serialized"
+
+
 def schema_content(stored: StoredSchema, text: str) -> dict[str, Any]:
     """What a schema says, wherever it stands; AVRO, as the default, is not named."""
     content: dict[str, Any] = {"schema": text, "guid": stored.guid}
