@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+import customers.demo
+import orders.demo
+from hanse.domain.demo import Timed
+
+DEMOS = pytest.mark.parametrize("demo", [customers.demo, orders.demo], ids=["customers", "orders"])
+
+
+def play(demo: object, seed: int, days: int = 3) -> list[Timed]:
+    return list(demo.simulate(seed, days))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@DEMOS
+def test_a_seed_always_plays_the_same(demo: object) -> None:
+    assert play(demo, 5) == play(demo, 5)
+    assert play(demo, 5) != play(demo, 6)
+
+
+@DEMOS
+def test_messages_come_in_order_of_arrival_each_a_row(demo: object) -> None:
+    stream = play(demo, 5)
+    assert [t.at for t in stream] == sorted(t.at for t in stream)
+    assert [t.rows[0].line for t in stream] == list(range(1, len(stream) + 1))
+
+
+@DEMOS
+def test_some_commands_come_twice(demo: object) -> None:
+    stream = play(demo, 5)
+    assert len({t.command_id for t in stream}) < len(stream)
+
+
+def test_some_orders_arrive_out_of_order() -> None:
+    placed = [t.outcome.placed_at for t in play(orders.demo, 5) if hasattr(t.outcome, "placed_at")]
+    assert placed != sorted(placed)
+
+
+def test_orders_are_placed_by_customers_who_have_joined() -> None:
+    known = {t.outcome.customer_id for t in play(customers.demo, 5)}
+    buyers = {t.outcome.customer_id for t in play(orders.demo, 5) if hasattr(t.outcome, "placed_at")}
+    assert buyers <= known
