@@ -4,8 +4,6 @@ An asset's run is the same `run_product` that the command line calls, so Dagster
 schedules and memory of what happened, and nothing to what a product is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
