@@ -17,6 +17,7 @@ from hanse.descriptors.problem import Problem
 from hanse.descriptors.yaml import Document
 
 if TYPE_CHECKING:
+    import jsonschema_rs
     from jsonschema import Draft201909Validator
     from jsonschema.exceptions import ValidationError
 
@@ -30,7 +31,7 @@ def check_product(document: Document) -> list[Problem]:
     version = document.data.get("apiVersion")
     if version not in ODPS:
         return [_version(document, "ODPS", sorted(ODPS))]
-    return _check(document, _validator("dataproduct", f"schemas/{ODPS[version]}"), f"ODPS {version}")
+    return _check(document, "dataproduct", f"schemas/{ODPS[version]}", f"ODPS {version}")
 
 
 def check_contract(document: Document) -> list[Problem]:
@@ -39,9 +40,7 @@ def check_contract(document: Document) -> list[Problem]:
     if version not in ODCS:
         return [_version(document, "ODCS", ODCS)]
     found = _untyped(document)
-    return found or _check(
-        document, _validator("open_data_contract_standard", "schema.json"), f"ODCS {version}"
-    )
+    return found or _check(document, "open_data_contract_standard", "schema.json", f"ODCS {version}")
 
 
 def _untyped(document: Document) -> list[Problem]:
@@ -62,7 +61,7 @@ def _untyped(document: Document) -> list[Problem]:
 
 def check_domain(document: Document) -> list[Problem]:
     """What Hanse's own schema of `domain.yaml` says against the document."""
-    return _check(document, _validator("hanse.descriptors", "domain.schema.json"), "domain.yaml")
+    return _check(document, "hanse.descriptors", "domain.schema.json", "domain.yaml")
 
 
 def _version(document: Document, standard: str, known: Any) -> Problem:
@@ -82,7 +81,18 @@ def _validator(package: str, resource: str) -> Draft201909Validator:
     return Draft201909Validator(json.loads(text))
 
 
-def _check(document: Document, validator: Draft201909Validator, standard: str) -> list[Problem]:
+@cache
+def _quick(package: str, resource: str) -> jsonschema_rs.Draft201909Validator:
+    import jsonschema_rs
+
+    text = files(package).joinpath(resource).read_text(encoding="utf-8")
+    return jsonschema_rs.Draft201909Validator(json.loads(text))
+
+
+def _check(document: Document, package: str, resource: str, standard: str) -> list[Problem]:
+    if _quick(package, resource).is_valid(document.data):  # some 500 times faster than telling what is wrong
+        return []
+    validator = _validator(package, resource)
     errors = [_deepest(e) for e in islice(validator.iter_errors(document.data), MAX_PROBLEMS)]
     telling = [e for e in errors if not _echo(e, errors)]
     found: dict[tuple[int | None, str], Problem] = {}
