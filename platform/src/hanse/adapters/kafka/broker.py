@@ -168,9 +168,9 @@ def start(folder: Path, port: int = 9092, *, brief: bool = False, timeout_s: flo
     tuning = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
     tuning += ["-XX:TieredStopAtLevel=1"] if brief else []
     tuning.append("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
-    call = [str(binary), *tuning, "-cp", classpath]
+    call = [str(binary), *tuning, *_shared_classes(binary, folder), "-cp", classpath]
     if not (folder / "data" / "meta.properties").is_file():
-        _format(call, properties)
+        _format([str(binary), *tuning, "-cp", classpath], folder, properties)
     with (folder / "broker.log").open("ab") as log:
         process = subprocess.Popen(
             [*call, "kafka.Kafka", str(properties)],
@@ -185,8 +185,42 @@ def start(folder: Path, port: int = 9092, *, brief: bool = False, timeout_s: flo
     return running
 
 
-def _format(call: list[str], properties: Path) -> None:
+def _classes(binary: Path) -> Path:
+    """The shared archive of loaded classes for this Java, which halves the start; may not be there yet."""
+    return cache_folder() / f"kafka-{VERSION}-java{_java_version(binary)}.jsa"
+
+
+def _shared_classes(binary: Path, folder: Path) -> list[str]:
+    """Use the archive of classes, or leave one in the broker's folder at its end (`stop` moves it)."""
+    there = _classes(binary)
+    if there.is_file():
+        return [f"-XX:SharedArchiveFile={there}", "-Xshare:auto", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
+    return [f"-XX:ArchiveClassesAtExit={folder / 'classes.jsa'}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
+
+
+def _keep_classes(folder: Path) -> None:
+    made = folder / "classes.jsa"
+    if not made.is_file():
+        return
+    there = _classes(java())
+    if there.exists():
+        made.unlink()
+    else:
+        shutil.move(made, there)
+
+
+def _format(call: list[str], folder: Path, properties: Path) -> None:
+    """Prepare the data folder, with Kafka's own tool the first time and from its result afterwards."""
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
+    data, template = folder / "data", cache_folder() / f"kafka-{VERSION}.checkpoint"
+    if template.is_file():
+        data.mkdir(exist_ok=True)
+        shutil.copyfile(template, data / "bootstrap.checkpoint")
+        directory = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
+        (data / "meta.properties").write_text(
+            f"version=1\ncluster.id={cluster}\nnode.id=1\ndirectory.id={directory}\n", encoding="utf-8"
+        )
+        return
     done = subprocess.run(
         [*call, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)],
         check=False,
@@ -197,9 +231,12 @@ def _format(call: list[str], properties: Path) -> None:
     if done.returncode != 0:
         raise LogError(
             "the broker's folder could not be prepared",
-            where=str(properties.parent),
+            where=str(folder),
             got=(done.stdout + done.stderr).strip()[-2_000:],
         )
+    part = template.with_suffix(f".{os.getpid()}")
+    shutil.copyfile(data / "bootstrap.checkpoint", part)
+    part.rename(template)
 
 
 def _properties(folder: Path, port: int, controller: int) -> str:
@@ -280,6 +317,7 @@ def stop(folder: Path, timeout_s: float = 30.0) -> bool:
         while time.monotonic() < deadline:
             if not _is_ours(running):
                 _forget(folder)
+                _keep_classes(folder)
                 return True
             time.sleep(0.05)
     raise LogError("the broker does not end", where=str(folder), got=f"process {running.pid}")
