@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from hanse.errors import ConfigError, UnsupportedSQL
 from hanse.model.mesh import MeshModel, Product
@@ -21,44 +22,45 @@ def plan_one(model: MeshModel, product: Product, text: str, columns_of: ColumnsO
     def names(table: str) -> list[str]:
         return [n for n, _ in columns_of(table if "." in table else f"{product.domain}.{table}")]
 
+    planned = Plan()
+    statements = None
+    if all(columns_of(name) for name in product.inputs):  # else PRD001 or SCH001 tells what is wrong
+        planned, statements = _planned(model, product)
     try:
-        found = analyse(parse(text), names)
+        found = analyse(parse(text) if statements is None else statements, names)
     except UnsupportedSQL as error:
         return Plan(refusal=_refusal(error))
     except RecursionError:
         return Plan(refusal=Refusal("the projection is nested too deeply", 1, 1, "split it into views"))
-    plan = Plan(
+    return replace(
+        planned,
         tables=tuple(sorted(found.tables)),
         lineage=found.lineage(),
         values=found.values(),
         filters=tuple(sorted(found.filters)),
         fingerprints=tuple(found.rules),
     )
-    if any(not columns_of(name) for name in product.inputs):
-        return plan  # the input or its schema is what is wrong: PRD001 and SCH001 tell
-    return _planned(plan, model, product)
 
 
-def _planned(plan: Plan, model: MeshModel, product: Product) -> Plan:
-    """The plan with the output columns that follow from the text, whatever the contract promises."""
+def _planned(model: MeshModel, product: Product) -> tuple[Plan, list[Any] | None]:
+    """The output columns that follow from the text, whatever the contract promises; and the syntax trees."""
     try:
         program = compose_program(product, model)
     except ConfigError as error:
-        kind = "unsupported" if any(model.product(name) for name in product.inputs) else "refusal"
-        return replace(
-            plan, **{kind: Refusal(error.what, 1, 1, error.fix or error.expected or "correct the file")}
-        )
+        refusal = Refusal(error.what, 1, 1, error.fix or error.expected or "correct the file")
+        reads_product = any(model.product(name) for name in product.inputs)
+        return (Plan(unsupported=refusal) if reads_product else Plan(refusal=refusal)), None
     try:
         compiled = compile_program(
             _without_sink(program, product), emission=product.emission, late=product.late
         )
     except UnsupportedSQL as error:
         if program.locate(error.line, error.column) is None:  # in the tables made from descriptors
-            return replace(plan, refusal=Refusal(error.what, 1, 1, error.advice))
-        return replace(plan, refusal=_refusal(relocated(error, program, product)))
+            return Plan(refusal=Refusal(error.what, 1, 1, error.advice)), None
+        return Plan(refusal=_refusal(relocated(error, program, product))), None
     sink = next(iter(compiled.sinks.values()))
     columns = tuple((c.name, c.type.duckdb) for c in sink.columns)
-    return replace(plan, columns=columns, updates=not sink.relation.append)
+    return Plan(columns=columns, updates=not sink.relation.append), compiled.statements
 
 
 def _without_sink(program: Program, product: Product) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from hanse.model.mesh import MeshModel, Product
+from hanse.model.mesh import MeshModel, Product, Topic
 from hanse_governance.cache import RunCache, code_key
 from hanse_governance.plans import Plan, Refusal
 
@@ -50,7 +51,7 @@ class Planner:
         if kept is None:
             from hanse_governance.plan_one import plan_one
 
-            kept = plan_one(columns.model, product, text, columns.of).as_dict()
+            kept = plan_one(columns.around(product), product, text, columns.of).as_dict()
         self._used[key] = kept
         return Plan.from_dict(kept)
 
@@ -59,10 +60,25 @@ class _Columns:
     """The columns of every table that a projection can read, worked out when asked for."""
 
     def __init__(self, model: MeshModel) -> None:
-        self.model = model
+        self._root = model.root
+        self._domains = {d.name: d for d in model.domains}
         self._topics = {t.full_name: t for d in model.domains for t in d.topics}
         self._products = {p.full_name: p for p in model.products}
         self._known: dict[str, tuple[tuple[str, str], ...]] = {}
+
+    def topic(self, full_name: str) -> Topic | None:
+        """The topic of that full name."""
+        return self._topics.get(full_name)
+
+    def around(self, product: Product) -> MeshModel:
+        """The mesh cut down to what the product reads: the planner looks names up in it one by one."""
+        topics = [self._topics[name] for name in product.inputs if name in self._topics]
+        read = [self._products[name] for name in product.inputs if name in self._products]
+        domains = tuple(
+            replace(self._domains[name], topics=tuple(t for t in topics if t.domain == name))
+            for name in dict.fromkeys(t.domain for t in topics)
+        )
+        return MeshModel(self._root, domains, (product, *read))
 
     def of(self, full_name: str) -> tuple[tuple[str, str], ...]:
         """(name, type as written) of each column; empty when the table or its schema is unknown."""
@@ -103,8 +119,7 @@ def _text(product: Product) -> str | Refusal:
 
 def _key(product: Product, text: str, columns: _Columns) -> str:
     """Everything that a plan depends on: the text, what it reads, what it promises, Hanse itself."""
-    topics = columns.model
-    settings = [topics.topic(name) for name in product.inputs]
+    settings = [columns.topic(name) for name in product.inputs]
     parts = (
         code_key(),
         text,
