@@ -266,6 +266,25 @@ def test_a_lost_state_is_not_appended_to(tmp_path: Path) -> None:
         assert made.rows() == [("a", 1), ("b", 2), ("c", 3)]
 
 
+def test_a_rejected_rebuild_is_tried_again(tmp_path: Path) -> None:
+    with bench(tmp_path, append=True) as made:
+        made.feed([("a", 1)])
+        made.publish()
+    (tmp_path / ".hanse" / "state" / "d.p.duckdb").unlink()
+    with bench(tmp_path, append=True) as made:
+        made.feed([("a", 1), ("b", -2)])
+        with pytest.raises(PublicationRejected):
+            made.publish(rebuild=True)
+        assert made.rows() == [("a", 1)]
+    with bench(tmp_path, make_product(tmp_path, append=True, rule=""), append=True) as made:
+        made.feed([("c", 3)])
+        made.publish()
+        assert made.rows() == [("a", 1), ("b", -2), ("c", 3)]
+        made.feed([("d", 4)])
+        made.publish()
+        assert made.rows() == [("a", 1), ("b", -2), ("c", 3), ("d", 4)]
+
+
 def test_small_files_of_an_append_product_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "MAX_SMALL_FILES", 4)
     with bench(tmp_path, append=True) as made:

@@ -159,6 +159,13 @@ def test_a_contract_is_read(root: Path) -> None:
         ("contract.yaml", "metric: rowCount", "metric: rowCounts", 10, "breaks ODCS"),
         ("contract.yaml", "unit: h", "unit: moons", 25, "freshness promise"),
         ("contract.yaml", "name: tons_positive", "name: rowCount_table", 18, "two quality rules"),
+        (
+            "contract.yaml",
+            "metric: invalidValues\n            arguments: {minimum: 0}",
+            "metric: duplicateValues",
+            18,
+            "cannot set rows aside",
+        ),
         ("contract.yaml", "kind: DataContract", "kind: DataContract\nkind: DataContract", 3, "appears twice"),
     ],
 )

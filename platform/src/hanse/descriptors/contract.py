@@ -18,6 +18,7 @@ from hanse.errors import ConfigError
 from hanse.model.mesh import Column, Contract, QualityRule
 
 FILE = "contract.yaml"
+SET_ASIDE = ("nullValues", "missingValues", "invalidValues")
 FRESHNESS = ("freshness", "latency")
 _UNIT_MS = {
     **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1),
@@ -187,6 +188,15 @@ def _rules(document: Document, problems: list[Problem]) -> list[QualityRule]:
                 problems.append(
                     document.problem(
                         f"two quality rules are named {rule.name}", *at, index, fix="name them apart"
+                    )
+                )
+            if rule.set_aside and definition.get("metric") not in SET_ASIDE:
+                problems.append(
+                    document.problem(
+                        "this rule cannot set rows aside",
+                        *at,
+                        index,
+                        expected=f"a metric: {', '.join(SET_ASIDE)}",
                     )
                 )
             rules.append(rule)

@@ -113,7 +113,7 @@ class Publisher:
         everything: it replaces what readers have. Raises Rejected, StaleWriter, PublicationError.
         """
         left = self.recover(con, sink, rebuild=rebuild)
-        pending = self._seal(con, sink, offsets, context or Context(), rebuild)
+        pending = self._seal(con, sink, offsets, context or Context())
         return left if pending is None else self._from_files(con, sink, pending)
 
     def recover(
@@ -123,11 +123,13 @@ class Publisher:
         con.execute("SET TimeZone = 'UTC'")
         state.prepare(con)
         table = self.table()
+        if rebuild:
+            state.start_rebuild(con, _id(table.metadata.current_snapshot()))
         pending = state.load(con)
         head = table.properties.get(HEAD, "").split("/")
         if pending is not None and head[:2] == [str(pending.seq), pending.pub_id]:
             return self._record(con, sink, pending, self._main(table))
-        self._same_history(con, table, pending, rebuild)
+        self._same_history(con, table, pending)
         if pending is None:
             return None
         audit_id = snapshots.ref(table.metadata, AUDIT)
@@ -142,15 +144,13 @@ class Publisher:
         assert snapshot is not None
         return snapshot
 
-    def _same_history(
-        self, con: duckdb.DuckDBPyConnection, table: Table, pending: Pending | None, rebuild: bool
-    ) -> None:
+    def _same_history(self, con: duckdb.DuckDBPyConnection, table: Table, pending: Pending | None) -> None:
         """main must be what this state published, and the pending publication must stand on it."""
         main = table.metadata.current_snapshot()
         uuid = str(table.metadata.table_uuid)
         lost = pending is not None and (pending.table_uuid != uuid or pending.base != _id(main))
-        known = main is None or state.knows(con, _pub_id(main) or "")
-        if lost or not (known or rebuild):
+        known = main is None or state.knows(con, _pub_id(main) or "") or state.rebuilding(con, _id(main))
+        if lost or not known:
             raise PublicationError(
                 f"the state of {self.name} did not make what its readers see",
                 expected=f"publication {_pub_id(main)} in the state" if main else "an empty table",
@@ -164,11 +164,11 @@ class Publisher:
         sink: SinkState,
         offsets: Mapping[str, Any],
         context: Context,
-        rebuild: bool,
     ) -> Pending | None:
         """Step 2."""
         table = self.table()
         main = table.metadata.current_snapshot()
+        rebuild = main is not None and state.rebuilding(con, main.snapshot_id)
         contract = self.product.contract
         same = main is not None and state.last_contract(con) == contract.version
         changed = bool(state.one(con, f"SELECT count(*) FROM (SELECT 1 FROM {sink.changes} LIMIT 1)"))  # noqa: S608

@@ -80,6 +80,7 @@ CREATE TABLE IF NOT EXISTS hanse.publish_done (
   seq BIGINT, pub_id VARCHAR, snapshot_id BIGINT, table_uuid VARCHAR, offsets VARCHAR,
   contract_version VARCHAR);
 CREATE TABLE IF NOT EXISTS hanse.publish_rejected (seq BIGINT, body VARCHAR);
+CREATE TABLE IF NOT EXISTS hanse.publish_rebuild (base BIGINT);
 CREATE TABLE IF NOT EXISTS hanse.publish_file (file_id BIGINT, path VARCHAR, rows BIGINT);
 CREATE TABLE IF NOT EXISTS hanse.publish_gone (file_id BIGINT, pos BIGINT);
 """
@@ -196,7 +197,21 @@ def done(con: duckdb.DuckDBPyConnection, pending: Pending, snapshot_id: int) -> 
             pending.contract_version,
         ],
     )
+    con.execute("DELETE FROM hanse.publish_rebuild")
     drop(con)
+
+
+def start_rebuild(con: duckdb.DuckDBPyConnection, base: int | None) -> None:
+    """This state is new and complete: until a publication has succeeded, each replaces all of `base`."""
+    con.execute("DELETE FROM hanse.publish_rebuild")
+    con.execute("INSERT INTO hanse.publish_rebuild VALUES (?)", [base])
+
+
+def rebuilding(con: duckdb.DuckDBPyConnection, base: int | None) -> bool:
+    """Whether this state is about to replace `base`."""
+    return bool(
+        one(con, "SELECT count(*) FROM hanse.publish_rebuild WHERE base IS NOT DISTINCT FROM ?", [base])
+    )
 
 
 def knows(con: duckdb.DuckDBPyConnection, pub_id: str) -> bool:
