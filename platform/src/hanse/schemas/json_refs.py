@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ ROOT = "mem://input/"
 _MODERN = ("json-schema.org/draft/2019-09/schema", "json-schema.org/draft/2020-12/schema")
 _DRAFT_4 = "json-schema.org/draft-04/schema"
 _DRAFT_6 = "json-schema.org/draft-06/schema"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _DATA = {"enum", "const", "default", "examples"}
 
 
@@ -106,10 +108,18 @@ class Documents:
                 return self._by_uri[_bare(uri)]
         for uri in (absolute, ref):
             document, fragment = urldefrag(uri)
-            target = self._by_uri.get(document) or _meta_schema(document)
+            target = self._by_uri.get(_bare(document)) or self._meta_schema(document)
             if target is not None:
                 return _walk(target, fragment)
         return None
+
+    def _meta_schema(self, uri: str) -> Place | None:
+        """A published meta-schema, with the anchors in it; nothing is fetched."""
+        found = _published(uri)
+        if found is not None:
+            self._by_uri[_bare(uri)] = found
+            self._collect(found)
+        return found
 
     def _base_of(self, place: Place) -> str:
         known = next((p for p in self._by_uri.values() if p.raw is place.document), None)
@@ -171,7 +181,7 @@ def _with_defs(document: Any) -> Any:
     return {**document, "$defs": {**document["definitions"], **defs}} if isinstance(defs, dict) else document
 
 
-def _meta_schema(uri: str) -> Place | None:
+def _published(uri: str) -> Place | None:
     if "json-schema.org/" not in uri:
         return None
     from jsonschema_specifications import REGISTRY
@@ -189,6 +199,10 @@ def _bare(uri: str) -> str:
 
 
 def _join(base: str, ref: str) -> str:
-    if base.startswith(("urn:", "tag:")) and ref.startswith("#"):
+    """Resolve a reference; the scheme of the base does not matter, though the library knows only a few."""
+    if ref.startswith("#"):
         return urldefrag(base)[0] + ref
-    return urljoin(base, ref)
+    scheme, separator, rest = base.partition("://")
+    if not separator or _SCHEME.match(ref):
+        return ref if _SCHEME.match(ref) else urljoin(base, ref)
+    return scheme + urljoin(f"http://{rest}", ref).removeprefix("http")
