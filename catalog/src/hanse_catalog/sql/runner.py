@@ -39,6 +39,11 @@ class Worker:
         self._pivot: Pivot | None = None
         self._checked = Checked()
 
+    @property
+    def data(self) -> str:
+        """The folder of all data files."""
+        return str(self._config["data"])
+
     def lock(self) -> bool:
         """Warm up, then lock DuckDB's settings and the process's limits. Whether the limits took hold."""
         temp, data = self._config["temp"], self._config["data"]
@@ -243,8 +248,8 @@ def _quote(text: str) -> str:
     return text.replace("'", "''")
 
 
-def _problem(error: BaseException) -> dict[str, Any]:
-    """What the catalog may tell the reader about an error."""
+def _problem(error: BaseException, data: str) -> dict[str, Any]:
+    """What the catalog may tell the reader about an error: never a path under `data`."""
     if isinstance(error, QueryRefused):
         detail = {"where": error.where, "expected": error.expected, "got": error.got, "fix": error.fix}
         return {"kind": "refused", "what": error.what, **{k: v for k, v in detail.items() if v}}
@@ -252,7 +257,7 @@ def _problem(error: BaseException) -> dict[str, Any]:
         return {"kind": "memory", "what": "the query needs more memory than one query may have"}
     if isinstance(error, RecursionError):
         return {"kind": "refused", "what": "the query is too deeply nested"}
-    if isinstance(error, (duckdb.IOException, duckdb.PermissionException)):
+    if isinstance(error, (duckdb.IOException, duckdb.PermissionException)) or data in str(error):
         return {"kind": "data", "what": "a data file of the product cannot be read"}
     if isinstance(error, duckdb.Error):
         return {"kind": "query", "what": str(error).strip()[:4_000]}
@@ -281,4 +286,4 @@ def serve(worker: Worker, source: int, out: int) -> None:
             else:
                 worker.run(message, out)
         except _EXPECTED as error:
-            _answer(out, {"error": _problem(error)})
+            _answer(out, {"error": _problem(error, worker.data)})
