@@ -42,7 +42,6 @@ class Origin(NamedTuple):
 
     position: int
     event_id: str
-    timestamp_ms: int
     names: tuple[str, ...]
     values: tuple[bytes, ...]
 
@@ -60,7 +59,7 @@ class Origin(NamedTuple):
         names = _NAMES
         if envelope.traceparent:
             names, values = _NAMES_TRACED, (envelope.traceparent.encode(), *values)
-        return cls(position, envelope.event_id, int(envelope.time.timestamp() * 1000), names, values)
+        return cls(position, envelope.event_id, names, values)
 
 
 @dataclass(slots=True)
@@ -69,7 +68,6 @@ class Rows:
 
     keys: list[bytes] = field(default_factory=list[bytes])
     values: list[bytes | None] = field(default_factory=list[bytes | None])
-    timestamps: list[int] = field(default_factory=list[int])
     names: list[str] = field(default_factory=list[str])
     headers: list[bytes] = field(default_factory=list[bytes])
     ends: list[int] = field(default_factory=lambda: [0])
@@ -78,13 +76,16 @@ class Rows:
         """Add one record."""
         self.keys.append(record.key)
         self.values.append(record.value)
-        self.timestamps.append(record.origin.timestamp_ms)
         self.names += record.origin.names
         self.headers += record.headers
         self.ends.append(len(self.headers))
 
     def table(self) -> pa.Table:
-        """The rows as `EventLog.produce_table` takes them."""
+        """The rows as `EventLog.produce_table` takes them.
+
+        Without a timestamp: a record's is the moment it reached the log, from which retention and freshness
+        count; when the event happened stands in `ce_time` and in the event.
+        """
         entries = pa.StructArray.from_arrays(
             [pa.array(self.names, pa.string()), pa.array(self.headers, pa.binary())], fields=list(_HEADER)
         )
@@ -92,7 +93,6 @@ class Rows:
             {
                 "key": pa.array(self.keys, pa.large_binary()),
                 "value": pa.array(self.values, pa.large_binary()),
-                "timestamp": pa.array(self.timestamps, pa.timestamp("ms", tz="UTC")),
                 "headers": pa.ListArray.from_arrays(pa.array(self.ends, pa.int32()), entries),
             }
         )
