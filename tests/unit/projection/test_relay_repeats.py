@@ -10,7 +10,7 @@ import pytest
 
 from hanse.ports.event_log import RECORDS
 from hanse.projection.dedup import fresh, marked
-from hanse.projection.headers import header
+from hanse.wire.headers import header
 
 
 def rows(records: list[tuple[int, dict[str, bytes] | None]]) -> pa.Table:

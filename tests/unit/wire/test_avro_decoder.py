@@ -24,7 +24,8 @@ from hanse.wire.avro.resolve import resolve
 from hanse.wire.avro.rows import read_row
 from hanse.wire.avro.schema import parse
 from hanse.wire.avro.types import arrow_schema
-from hanse.wire.decoder import NO_VALUE, Decoder
+from hanse.wire.decoded import NO_VALUE
+from hanse.wire.decoder import Decoder
 from hanse.wire.frame import NO_FRAME, frame
 
 UTC = dt.UTC

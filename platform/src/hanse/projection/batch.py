@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from hanse.model.mesh import Topic
 from hanse.projection.dedup import Positions, fresh, marked
 from hanse.projection.failpoints import reach
-from hanse.wire.decoder import Decoded, Decoder, Poison
+from hanse.wire.decoded import Decoded, Poison, ValueDecoder
 from hanse.wire.frame import Ints
 
 NO_KEY = "the record has no key"
@@ -37,7 +37,7 @@ class Ready:
 class Preparer:
     """Prepares the batches of one topic. `metadata` names the columns of the log that the program uses."""
 
-    def __init__(self, topic: Topic, decoder: Decoder, metadata: list[str]) -> None:
+    def __init__(self, topic: Topic, decoder: ValueDecoder, metadata: list[str]) -> None:
         self.topic = topic
         self.decoder = decoder
         self.metadata = metadata

@@ -18,7 +18,7 @@ import pyarrow as pa
 from hanse.errors import LogError, UnknownTopic
 from hanse.ports.event_log import EventLog, Record, TopicSpec
 from hanse.projection.dedup import POSITION, SOURCE
-from hanse.wire.decoder import Poison
+from hanse.wire.decoded import Poison
 
 SUFFIX = ".dead-letter"
 PREFIX = "hanse_dead_letter_"

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from hanse.projection.headers import header
 from hanse.wire.frame import Ints
+from hanse.wire.headers import header
 
 SOURCE = "ce_source"
 POSITION = "ce_position"

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from hanse.errors import DecodeError, HanseError, SchemaError, UnknownSchema
+from hanse.errors import DecodeError, SchemaError, UnknownSchema
 from hanse.ports.schema_registry import SchemaRegistry
 from hanse.wire.avro.columns import SLOW, Columns
 from hanse.wire.avro.resolve import Plan, resolve
 from hanse.wire.avro.rows import read_row, table_of_rows
 from hanse.wire.avro.schema import AvroType, parse
 from hanse.wire.avro.types import arrow_schema
+from hanse.wire.decoded import NO_VALUE, Decoded, Poison, by_place, merged, named
 from hanse.wire.frame import NO_FRAME, Ints, Values, schema_ids, values_of
-
-NO_VALUE = "the record has no value"
 
 
 class UnusableSchema(DecodeError):
     """The records of one schema id cannot be read: unknown to the registry, or of no use to the reader."""
-
-
-@dataclass(frozen=True, slots=True)
-class Poison:
-    """A record that cannot be read: its row in the batch, why, and the error behind it."""
-
-    row: int
-    reason: str
-    exception: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """`table` holds the good records in order; `indices[i]` is the batch row of its row i."""
-
-    table: pa.Table
-    indices: Ints
-    poison: list[Poison] = field(default_factory=list[Poison])
 
 
 class Decoder:
@@ -70,14 +50,14 @@ class Decoder:
                 plan = self._plan(schema_id)
             except UnusableSchema as error:
                 poison += [
-                    Poison(int(i), f"schema id {schema_id} cannot be used", _named(error)) for i in which
+                    Poison(int(i), f"schema id {schema_id} cannot be used", named(error)) for i in which
                 ]
                 continue
             table, good, bad = self._group(plan, values, which)
             tables.append(table)
             places.append(good)
             poison += bad
-        return self._joined(tables, places, sorted(poison, key=lambda p: p.row))
+        return self._joined(tables, places, by_place(poison))
 
     def _plan(self, schema_id: int) -> Plan:
         if schema_id not in self._plans:
@@ -111,7 +91,7 @@ class Decoder:
         if len(slow):
             late, late_places, late_poison = self._by_row(plan, values, which[slow])
             poison += late_poison
-            table, places = _merged([table, late], [places, late_places])
+            table, places = merged([table, late], [places, late_places])
         return table, places, poison
 
     def _by_row(self, plan: Plan, values: Values, which: Ints) -> tuple[pa.Table, Ints, list[Poison]]:
@@ -122,7 +102,7 @@ class Decoder:
             try:
                 made.append(read_row(plan, values.bytes_at(row)[5:]))
             except DecodeError as error:
-                poison.append(Poison(row, error.what, _named(error)))
+                poison.append(Poison(row, error.what, named(error)))
             else:
                 places.append(row)
         table = pa.table(table_of_rows(self.reader, made), schema=self.schema)
@@ -131,7 +111,7 @@ class Decoder:
     def _joined(self, tables: list[pa.Table], places: list[Ints], poison: list[Poison]) -> Decoded:
         if not tables:
             return Decoded(self.schema.empty_table(), np.empty(0, dtype=np.int64), poison)
-        table, indices = _merged(tables, places)
+        table, indices = merged(tables, places)
         return Decoded(table, indices, poison)
 
 
@@ -139,16 +119,3 @@ def _distinct(ids: Ints) -> list[int]:
     if not len(ids):
         return []
     return [int(ids[0])] if (ids == ids[0]).all() else [int(i) for i in np.unique(ids)]
-
-
-def _merged(tables: list[pa.Table], places: list[Ints]) -> tuple[pa.Table, Ints]:
-    """The rows of all tables, in the order of their places."""
-    if len(tables) == 1:
-        return tables[0], places[0]
-    indices = np.concatenate(places)
-    order = np.argsort(indices, kind="stable")
-    return pa.concat_tables(tables).take(pa.array(order)), indices[order]
-
-
-def _named(error: HanseError) -> str:
-    return f"{type(error).__name__}: {error.what}"

@@ -168,11 +168,9 @@ class _Parser:
             if len(set(made.symbols)) != len(made.symbols) or not made.symbols:
                 raise _bad(f"the enum {name!r} has no symbols or one twice", path, "distinct symbols")
         else:
-            made.size = node.get("size", -1)
-            if not isinstance(made.size, int) or not 0 <= made.size <= 1 << 20:
-                raise _bad(
-                    f"the fixed {name!r} has no usable size", path, "0 to 1048576", str(made.size)[:40]
-                )
+            size: object = node.get("size")
+            if not isinstance(size, int) or not 0 <= size <= 1 << 20:
+                raise _bad(f"the fixed {name!r} has no usable size", path, "0 to 1048576", str(size)[:40])
             _with_logical(made, node, path)
         return made
 
