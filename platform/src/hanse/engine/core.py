@@ -135,21 +135,20 @@ class Engine:
         if kinds is not None and found.changelog == "append" and any(kind != "+I" for kind in kinds):
             self._turn(found)
             found = self._source(source)
-        self.state.reopen()
-        used = [m for m in self.maintainers.values() if found.number in m.sink.sources]
-        text = self.state.stage(found, rows, kinds)
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_rows AS {text}")
-        self.con.unregister("_hanse_batch")
+        first = self.state.take("arrival", rows.num_rows)
+        reached = self.state.watermarks()
+        text = self.state.stage(found, rows, kinds, first, reached)
         if self._is_stored(found):
-            skip = " EXCLUDE (_mark)" if found.watermark else ""
-            self.con.execute(f"INSERT INTO {found.table} SELECT *{skip} FROM _hanse_rows")
+            self.con.execute(f"INSERT INTO {found.table} {text}")
+        else:
+            self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_rows AS {text}")
+        self.con.unregister("_hanse_batch")
         if found.watermark:
-            row = self.con.execute("SELECT max(_mark) FROM _hanse_rows").fetchone()
-            before = self.state.watermarks()[found.number]
-            if row is not None and row[0] is not None and row[0] > before:
+            batch = f"{found.table} WHERE _seq >= {first}" if self._is_stored(found) else "_hanse_rows"
+            row = self.con.execute(f"SELECT max({found.watermark}) FROM {batch}").fetchone()
+            if row is not None and row[0] is not None and row[0] > reached[found.number]:
                 self.state.advance(found.number, int(row[0]))
-        for maintainer in used:
-            self._mark(maintainer.sink.name)
+        self._mark([m.sink.name for m in self.maintainers.values() if found.number in m.sink.sources])
         if not self.defer:
             self.refresh()
 
@@ -175,23 +174,28 @@ class Engine:
     def end_of_input(self) -> None:
         """No more rows will come: every window closes."""
         self.state.end()
-        for name in self.maintainers:
-            self._mark(name)
+        self._mark(list(self.maintainers))
         if not self.defer:
             self.refresh()
 
     # results out
 
-    def _mark(self, sink: str) -> None:
-        if self.state.fact(f"dirty:{sink}") is None:
-            self.state.set_fact(f"dirty:{sink}", "1")
+    def _dirty(self) -> set[str]:
+        rows = self.con.execute("SELECT value FROM engine.fact WHERE name = 'dirty'").fetchall()
+        return {str(row[0]) for row in rows}
+
+    def _mark(self, sinks: list[str]) -> None:
+        for name in set(sinks) - self._dirty():
+            self.con.execute("INSERT INTO engine.fact VALUES ('dirty', ?)", [name])
 
     def refresh(self) -> None:
         """Bring every sink that fell behind up to date."""
+        dirty = self._dirty()
         for name, maintainer in self.maintainers.items():
-            if self.state.fact(f"dirty:{name}") is not None:
+            if name in dirty:
                 maintainer.refresh()
-                self.con.execute("DELETE FROM engine.fact WHERE name = ?", [f"dirty:{name}"])
+        if dirty:
+            self.con.execute("DELETE FROM engine.fact WHERE name = 'dirty'")
 
     def _sink(self, name: str) -> Universal:
         if name not in self.maintainers:

@@ -80,30 +80,28 @@ class State:
         return int(row[0])
 
     def watermarks(self) -> dict[int, int]:
-        """What each source's rows have reached, in milliseconds."""
-        return {int(n): int(m) for n, m in self.con.execute("SELECT source, reached FROM engine.watermark").fetchall()}
+        """What each source's rows have reached, in milliseconds. Takes back an end of input."""
+        rows = self.con.execute("SELECT source, reached, moment FROM engine.watermark").fetchall()
+        if any(reached != moment for _, reached, moment in rows):
+            self.con.execute("UPDATE engine.watermark SET moment = reached WHERE moment <> reached")
+        return {int(number): int(reached) for number, reached, _ in rows}
 
     def end(self) -> None:
         """Let queries see the end of time."""
         self.con.execute("UPDATE engine.watermark SET moment = ?", [HIGHEST])
 
-    def reopen(self) -> None:
-        """More rows came after the end of input: watermarks are what rows have reached."""
-        self.con.execute("UPDATE engine.watermark SET moment = reached WHERE moment <> reached")
-
     def advance(self, source: int, moment: int) -> None:
         """A source's watermark after a batch."""
         self.con.execute("UPDATE engine.watermark SET moment = $2, reached = $2 WHERE source = $1", [source, moment])
 
-    def stage(self, source: Source, rows: pa.Table, kinds: Sequence[str] | None) -> str:
-        """Register a batch and return the text that selects it as the source's table would hold it.
+    def stage(
+        self, source: Source, rows: pa.Table, kinds: Sequence[str] | None, first: int, reached: dict[int, int]
+    ) -> str:
+        """Register a batch as _hanse_batch; returns the text that selects it as the source's table holds it.
 
-        The batch's arrival numbers are taken, its computed columns and watermarks worked out.
+        `first` is the first row's arrival number, `reached` each source's watermark before the batch.
         """
-        first = self.take("arrival", rows.num_rows)
-        batch = _batch(source, rows, kinds)
-        self.con.register("_hanse_batch", batch)
-        reached = self.watermarks()
+        self.con.register("_hanse_batch", _batch(source, rows, kinds))
         given = ", ".join(
             f"CAST({quote(name)} AS {kind.duckdb}) AS {quote(name)}"
             for name, kind in ((c.name, c.type) for c in source.columns if c.name in source.physical)
@@ -120,8 +118,7 @@ class State:
             else:
                 parts.append(f"CAST({reached.get(number, LOWEST)} AS BIGINT) AS _w{number}, ")
         columns = ", ".join(column.sql for column in source.columns)
-        extra = ", _mark" if source.watermark else ""
-        return f"SELECT _seq, CAST(_kind AS TINYINT) AS _kind, {''.join(parts)}{columns}{extra} FROM ({marks})"
+        return f"SELECT _seq, CAST(_kind AS TINYINT) AS _kind, {''.join(parts)}{columns} FROM ({marks})"
 
 
 def _batch(source: Source, rows: pa.Table, kinds: Sequence[str] | None) -> pa.Table:

@@ -144,7 +144,7 @@ class Flink(Dialect):
         KEYWORDS: ClassVar = {
             word: kind
             for word, kind in tokens.Tokenizer.KEYWORDS.items()
-            if word not in _FREED and kind not in parser.Parser.TYPE_TOKENS - {TokenType.INTERVAL}
+            if word not in _FREED and kind not in parser.Parser.TYPE_TOKENS - {TokenType.INTERVAL, TokenType.NULL, TokenType.TABLE}
         }
 
     class Parser(parser.Parser):

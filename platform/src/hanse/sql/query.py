@@ -44,6 +44,7 @@ class QueryCompiler:
         self._first_only: set[str] = set()
         self._outer_window: frozenset[int] | None = None
         self._semi_window: frozenset[int] | None = None
+        self._sorts: dict[int, Value] = {}
 
     def alias(self) -> str:
         """A DuckDB alias that no other part of the text has."""
@@ -463,18 +464,37 @@ class QueryCompiler:
         columns = unique_columns([(name, value.type, value.role) for name, value in values])
         hidden = ", _s, _w" + (", _k" if relation.changelog else "")
         listed = ", ".join(f"{value.sql} AS {column.sql}" for (_, value), column in zip(values, columns, strict=True))
+        sorts = self._hidden_sorts(node, compiler, columns)
+        listed += "".join(f", {value.sql} AS _o{at}" for at, value in sorts.items())
+        hidden += "".join(f", _o{at}" for at in sorts) if closed else ""
         inner = relation.sql
         text = f"SELECT {listed}{hidden} FROM ({inner}) {scope.bindings[0].ref or 'q0'}"
         if closed:
-            text = f"SELECT {listed}{hidden} FROM ({inner}) {scope.bindings[0].ref}"
             tests = " AND ".join(closed)
             marks = f"SELECT *, ({tests}) AS _closed FROM ({inner})"
-            text = f"SELECT {listed}{hidden}, _closed FROM ({marks}) {scope.bindings[0].ref}"
+            shown = ", _s, _w" + (", _k" if relation.changelog else "")
+            text = f"SELECT {listed}{shown}, _closed FROM ({marks}) {scope.bindings[0].ref}"
             names = ", ".join(column.sql for column in columns)
             text = f"SELECT {names}{hidden} FROM ({text}) WHERE _closed"
         self.note("project" if not self._windows(node) else "over")
         over = bool(self._windows(node))
         return replace(relation, sql=text, columns=columns, append=relation.append and not over)
+
+    def _hidden_sorts(
+        self, node: exp.Select, compiler: ExpressionCompiler, columns: tuple[Column, ...]
+    ) -> dict[int, Value]:
+        """What ORDER BY sorts by that is not selected, by its place in the clause."""
+        order = node.args.get("order")
+        found: dict[int, Value] = {}
+        if order is None or node.args.get("distinct"):
+            return found
+        names = {column.name for column in columns}
+        for at, item in enumerate(order.expressions):
+            needs = {column.name for column in item.this.find_all(exp.Column)}
+            if not needs <= names:
+                found[at] = compiler.value(item.this)
+        self._sorts = found
+        return found
 
     def _distinct(self, node: exp.Select, relation: Relation) -> Relation:
         relation = self.settle(relation)
@@ -497,8 +517,12 @@ class QueryCompiler:
         order = node.args.get("order")
         keys: list[str] = []
         first: Value | None = None
-        for item in order.expressions if order is not None else []:
-            value = self._order_value(compiler, item.this, relation)
+        hidden, self._sorts = self._sorts, {}
+        for at, item in enumerate(order.expressions if order is not None else []):
+            if at in hidden:
+                value = Value(f"o._o{at}", hidden[at].type, hidden[at].role)
+            else:
+                value = self._order_value(compiler, item.this, relation)
             first = first or value
             keys.append(f"{'o._s' if value.role == 'proctime' else value.sql} {direction(item)}")
         if limit is None and offset is None:
