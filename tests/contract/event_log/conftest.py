@@ -31,14 +31,16 @@ class Place:
 ADAPTERS = [
     pytest.param("sqlite", id="sqlite"),
     pytest.param("kafka", id="kafka", marks=pytest.mark.kafka),
+    pytest.param("kafka-columnar", id="kafka-columnar", marks=pytest.mark.kafka),
 ]
 
 
 @pytest.fixture(params=ADAPTERS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An event log of the adapter under test."""
-    if request.param == "kafka":
-        return Place(tmp_path, request.getfixturevalue("kafka_address"))
+    if request.param.startswith("kafka"):
+        reader = "columnar" if request.param == "kafka-columnar" else "confluent"
+        return Place(tmp_path, f"{request.getfixturevalue('kafka_address')}?reader={reader}")
     return Place(tmp_path, "sqlite:")
 
 

@@ -37,7 +37,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from hanse.adapters.kafka.reader import LOGGER, Reader
+from hanse.adapters.kafka.columnar import ColumnarReader
+from hanse.adapters.kafka.reader import LOGGER, Buffered, Reader
 from hanse.adapters.kafka.settings import KafkaSettings
 from hanse.errors import ConfigError, HistoryLost, LogError, TopicDrift, UnknownTopic
 from hanse.log import rows as rows_of
@@ -83,7 +84,7 @@ class KafkaLog:
             )
         except KafkaException as error:
             raise ConfigError("a Kafka option is not accepted", got=str(error.args[0])) from error
-        self._idle: list[Reader] = []
+        self._idle: list[Buffered] = []
         self._lock = threading.Lock()
         self._null_keys = NullKeys()
         self._partitions: dict[str, int] = {}
@@ -270,7 +271,7 @@ class KafkaLog:
             return fetched
 
     @contextlib.contextmanager
-    def _reader(self, topic: str, offsets: Mapping[int, int]) -> Generator[Reader]:
+    def _reader(self, topic: str, offsets: Mapping[int, int]) -> Generator[Buffered]:
         """The idle reader that stands there, else a new one; kept for the next call if all went well."""
         wanted = dict(offsets)
         with self._lock:
@@ -281,7 +282,8 @@ class KafkaLog:
             ranges = self.ranges(topic)
             for partition, offset in wanted.items():
                 check_offset(topic, partition, offset, ranges)
-            found = Reader(self.settings, topic, wanted)
+            make = ColumnarReader if self.settings.reader == "columnar" else Reader
+            found = make(self.settings, topic, wanted)
         try:
             yield found
         except BaseException:

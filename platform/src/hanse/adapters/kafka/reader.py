@@ -36,18 +36,72 @@ _TRANSIENT = {
 }
 
 
-class Reader:
-    """A consumer on some partitions of a topic; hands out rows from where it stands.
+class Buffered:
+    """Hands out rows of some partitions of a topic from where it stands.
 
     Rows that came beyond what was asked for wait in a buffer, so that shares are fair over
     partitions whatever the order in which the broker answers.
     """
 
-    def __init__(self, settings: KafkaSettings, topic: str, offsets: Mapping[int, int]) -> None:
+    def __init__(self, topic: str, offsets: Mapping[int, int]) -> None:
         self.topic = topic
         self.positions = dict(offsets)
         self._buffers: dict[int, deque[pa.RecordBatch]] = {p: deque() for p in offsets}
         self._tails: dict[int, int] = {}
+        self._skipped: dict[int, int] = {}
+
+    def read(self, max_records: int, timeout_ms: int, ends: Callable[[], Mapping[int, int]]) -> Fetched:
+        """Up to `max_records` rows, waiting for some."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Leave the broker."""
+        raise NotImplementedError
+
+    def _reached(self, partition: int) -> int:
+        """Where to read on once the buffer is empty: past gaps that are known."""
+        known = max(self._tails.get(partition, -1), self._skipped.get(partition, -1))
+        return max(self.positions[partition], known)
+
+    def _all_reached(self) -> bool:
+        """Whether the broker has said for every partition that this is its end."""
+        return all(self._tails.get(p, -1) >= o for p, o in self.positions.items())
+
+    def _take(self, max_records: int) -> Fetched:
+        taken: list[pa.RecordBatch] = []
+        left = max_records
+        active = [p for p, batches in self._buffers.items() if batches]
+        while active and left > 0:
+            share = max(1, left // len(active))
+            for partition in active:
+                rows = self._from_buffer(partition, min(share, left))
+                taken += rows
+                left -= sum(b.num_rows for b in rows)
+            active = [p for p in active if self._buffers[p]]
+        for partition, batches in self._buffers.items():
+            if not batches:
+                self.positions[partition] = self._reached(partition)
+        return Fetched(pa.Table.from_batches(taken, schema=RECORDS), dict(self.positions))
+
+    def _from_buffer(self, partition: int, limit: int) -> list[pa.RecordBatch]:
+        taken: list[pa.RecordBatch] = []
+        batches = self._buffers[partition]
+        while batches and limit > 0:
+            batch = batches.popleft()
+            if batch.num_rows > limit:
+                batches.appendleft(batch.slice(limit))
+                batch = batch.slice(0, limit)
+            taken.append(batch)
+            limit -= batch.num_rows
+            self.positions[partition] = int(batch.column("offset")[-1].as_py()) + 1
+        return taken
+
+
+class Reader(Buffered):
+    """A consumer of confluent-kafka with partitions assigned by hand."""
+
+    def __init__(self, settings: KafkaSettings, topic: str, offsets: Mapping[int, int]) -> None:
+        super().__init__(topic, offsets)
         self._consumer = Consumer(
             settings.client(
                 group_id="hanse-reader",
@@ -83,13 +137,6 @@ class Reader:
                 break
             self._fill(max_records, min(0.1, max(0.001, max(deadline, certain) - now)))
         return self._take(max_records)
-
-    def _reached(self, partition: int) -> int:
-        return max(self.positions[partition], self._tails.get(partition, -1))
-
-    def _all_reached(self) -> bool:
-        """Whether the broker has said for every partition that this is its end."""
-        return all(self._tails.get(p, -1) >= o for p, o in self.positions.items())
 
     def _fill(self, max_records: int, wait_s: float) -> None:
         """Move what has arrived into the buffers; wait for the first if nothing is there."""
@@ -140,35 +187,6 @@ class Reader:
             LOGGER.warning("reading %s waits for the broker: %s", self.topic, error.str())
         else:
             raise LogError("the broker refuses to be read", where=f"topic {self.topic}", got=error.str())
-
-    def _take(self, max_records: int) -> Fetched:
-        taken: list[pa.RecordBatch] = []
-        left = max_records
-        active = [p for p, batches in self._buffers.items() if batches]
-        while active and left > 0:
-            share = max(1, left // len(active))
-            for partition in active:
-                rows = self._from_buffer(partition, min(share, left))
-                taken += rows
-                left -= sum(b.num_rows for b in rows)
-            active = [p for p in active if self._buffers[p]]
-        for partition, batches in self._buffers.items():
-            if not batches:
-                self.positions[partition] = self._reached(partition)
-        return Fetched(pa.Table.from_batches(taken, schema=RECORDS), dict(self.positions))
-
-    def _from_buffer(self, partition: int, limit: int) -> list[pa.RecordBatch]:
-        taken: list[pa.RecordBatch] = []
-        batches = self._buffers[partition]
-        while batches and limit > 0:
-            batch = batches.popleft()
-            if batch.num_rows > limit:
-                batches.appendleft(batch.slice(limit))
-                batch = batch.slice(0, limit)
-            taken.append(batch)
-            limit -= batch.num_rows
-            self.positions[partition] = int(batch.column("offset")[-1].as_py()) + 1
-        return taken
 
     def close(self) -> None:
         """Leave the broker."""

@@ -3,6 +3,8 @@
 `kafka://host:port[,host:port…][?name=value&…]`: names are those of librdkafka's CONFIGURATION.md, as
 in `?security.protocol=SASL_SSL&sasl.mechanisms=SCRAM-SHA-512`. Each can also come from a variable, so
 that no password stands in a file: HANSE_KAFKA_SASL_PASSWORD is `sasl.password`. Variables win.
+Two names are Hanse's own: `reader` (`confluent`, or `columnar` for the reader that decodes whole
+record batches) and `replication` (of topics that are made; -1: the broker's default).
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ class KafkaSettings:
     servers: str
     options: dict[str, str]
     replication: int = -1
+    reader: str = "confluent"
 
     def client(self, **more: Option) -> dict[str, Option]:
         """A configuration for a client; `more` wins, with underscores for dots in names."""
@@ -78,7 +81,10 @@ def kafka_settings(address: str, environ: Mapping[str, str] | None = None) -> Ka
             expected="1 or more, or -1 for the broker's",
             got=replication,
         )
-    return KafkaSettings(",".join(servers), options, int(replication))
+    reader = options.pop("reader", "confluent")
+    if reader not in {"confluent", "columnar"}:
+        raise ConfigError("there is no such Kafka reader", expected="confluent or columnar", got=reader)
+    return KafkaSettings(",".join(servers), options, int(replication), reader)
 
 
 def _is_server(text: str) -> bool:
