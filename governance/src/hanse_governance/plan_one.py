@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,20 +11,29 @@ from hanse.model.mesh import MeshModel, Product
 from hanse.projection.program import Program, compose_program, relocated, sink_table
 from hanse.sql.program import compile_program, parse
 from hanse_governance.lineage import analyse
+from hanse_governance.planning import Job
 from hanse_governance.plans import Plan, Refusal
 
-ColumnsOf = Callable[[str], tuple[tuple[str, str], ...]]
+Columns = Mapping[str, tuple[tuple[str, str], ...]]
 
 
-def plan_one(model: MeshModel, product: Product, text: str, columns_of: ColumnsOf) -> Plan:
-    """What the planner says of a product's projection; a refusal is part of the answer."""
+def plan_job(job: Job) -> dict[str, Any]:
+    """The plan of one job as plain values, so that another process can give it back."""
+    return plan_one(*job).as_dict()
+
+
+def plan_one(model: MeshModel, product: Product, text: str, columns: Columns) -> Plan:
+    """What the planner says of a product's projection; a refusal is part of the answer.
+
+    `columns` are those of the product's inputs, by full name.
+    """
 
     def names(table: str) -> list[str]:
-        return [n for n, _ in columns_of(table if "." in table else f"{product.domain}.{table}")]
+        return [n for n, _ in columns.get(table if "." in table else f"{product.domain}.{table}", ())]
 
     planned = Plan()
     statements = None
-    if all(columns_of(name) for name in product.inputs):  # else PRD001 or SCH001 tells what is wrong
+    if all(columns.get(name) for name in product.inputs):  # else PRD001 or SCH001 tells what is wrong
         planned, statements = _planned(model, product)
     try:
         found = analyse(parse(text) if statements is None else statements, names)

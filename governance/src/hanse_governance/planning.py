@@ -4,56 +4,113 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from importlib import import_module
+from itertools import islice
+from multiprocessing import get_all_start_methods, get_context
+from pathlib import Path
 from typing import Any
 
 from hanse.model.mesh import MeshModel, Product, Topic
 from hanse_governance.cache import RunCache, code_key
 from hanse_governance.plans import Plan, Refusal
 
+Job = tuple[MeshModel, Product, str, dict[str, tuple[tuple[str, str], ...]]]
+"""What the planner needs of a product: the mesh around it, itself, its text, its inputs' columns."""
+
 _MAX_BYTES = 1_000_000
+_MANY = 100
+_MAX_PROCESSES = 4
 
 
 class Planner:
-    """Plans the projections of meshes, and keeps the plans in the cache that it was given."""
+    """Plans the projections of meshes, and keeps the plans in the cache that it was given.
+
+    Many projections are planned by processes beside this one, which load the planner while the mesh is
+    read. Close it, or use it as a context manager, so that they end.
+    """
 
     def __init__(self, cache: RunCache) -> None:
         self._cache = cache
-        self._kept: dict[str, Any] | None = None
+        self._kept = cache.plans()
         self._used: dict[str, Any] = {}
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Planner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def expect(self, root: Path) -> None:
+        """Start the processes if the mesh at `root` is large and its plans are not kept."""
+        cores = os.cpu_count() or 1
+        if cores < 2 or self._pool or len(self._kept) >= _MANY:
+            return
+        if sum(1 for _ in islice(root.glob("domains/*/products/*/"), _MANY)) < _MANY:
+            return
+        start = "fork" if "fork" in get_all_start_methods() else None
+        self._pool = ProcessPoolExecutor(min(cores, _MAX_PROCESSES), get_context(start))
+        for _ in range(min(cores, _MAX_PROCESSES)):
+            self._pool.submit(_load_planner)
 
     def for_mesh(self, model: MeshModel) -> Callable[[Product], Plan]:
-        """A function that gives a product's plan, and plans it the first time."""
+        """A function that gives a product's plan; all are planned when the first one is asked for."""
         columns = _Columns(model)
         plans: dict[str, Plan] = {}
 
         def plan(product: Product) -> Plan:
-            if product.full_name not in plans:
-                plans[product.full_name] = self._plan(product, columns)
+            if not plans:
+                plans.update(self._plan_all(model.products, columns))
             return plans[product.full_name]
 
         return plan
 
     def save(self) -> None:
         """Keep the plans that were used."""
-        if self._used != (self._kept or {}):
+        if self._used.keys() != self._kept.keys():
             self._cache.keep_plans(self._used)
 
-    def _plan(self, product: Product, columns: _Columns) -> Plan:
-        text = _text(product)
-        if isinstance(text, Refusal):
-            return Plan(refusal=text)
-        key = _key(product, text, columns)
-        if self._kept is None:
-            self._kept = self._cache.plans()
-        kept = self._used.get(key) or self._kept.get(key)
-        if kept is None:
-            from hanse_governance.plan_one import plan_one
+    def _plan_all(self, products: tuple[Product, ...], columns: _Columns) -> dict[str, Plan]:
+        plans: dict[str, Plan] = {}
+        keys: dict[str, str] = {}
+        jobs: dict[str, Job] = {}
+        for product in products:
+            text = _text(product)
+            if isinstance(text, Refusal):
+                plans[product.full_name] = Plan(refusal=text)
+                continue
+            key = keys[product.full_name] = _key(product, text, columns)
+            found = self._used.get(key) or self._kept.get(key)
+            if found is not None:
+                self._used[key] = found
+            else:
+                given = {name: columns.of(name) for name in product.inputs}
+                jobs[key] = (columns.around(product), product, text, given)
+        self._used.update(zip(jobs, self._run(list(jobs.values())), strict=True))
+        return plans | {name: Plan.from_dict(self._used[key]) for name, key in keys.items()}
 
-            kept = plan_one(columns.around(product), product, text, columns.of).as_dict()
-        self._used[key] = kept
-        return Plan.from_dict(kept)
+    def _run(self, jobs: list[Job]) -> Iterable[dict[str, Any]]:
+        if not jobs:
+            return []
+        from hanse_governance.plan_one import plan_job
+
+        if self._pool is None:
+            return [plan_job(job) for job in jobs]
+        return list(self._pool.map(plan_job, jobs, chunksize=25))
+
+
+def _load_planner() -> None:
+    import_module("hanse_governance.plan_one")
 
 
 class _Columns:

@@ -150,14 +150,15 @@ def check_mesh(
 
 
 def _run(root: Path, commit: str | None, today: dt.date, cache: RunCache) -> Report:
-    planner = Planner(cache)
-    if commit is None:
-        report = check_folders(root, None, today, planner)
-    else:
-        with checked_out(root, commit) as old:
-            report = check_folders(root, old, today, planner)
-        report.base = commit
-    planner.save()
+    with Planner(cache) as planner:
+        planner.expect(root)
+        if commit is None:
+            report = check_folders(root, None, today, planner)
+        else:
+            with checked_out(root, commit) as old:
+                report = check_folders(root, old, today, planner)
+            report.base = commit
+        planner.save()
     return report
 
 
