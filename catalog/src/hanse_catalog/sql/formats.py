@@ -30,35 +30,46 @@ MEDIA_TYPES = {
 }
 
 
+Pieces = list[Any]
+"""Parts of the output in order: bytes, or buffers that need no copy."""
+
+
 class Writer(Protocol):
     """Turns batches into bytes. `finish` gets the row count and whether rows were left out."""
 
-    def start(self) -> bytes: ...
-    def batch(self, batch: pa.RecordBatch) -> bytes: ...
-    def finish(self, rows: int, truncated: bool) -> bytes: ...
+    def start(self) -> Pieces: ...
+    def batch(self, batch: pa.RecordBatch) -> Pieces: ...
+    def finish(self, rows: int, truncated: bool) -> Pieces: ...
+
+
+def size_of(pieces: Pieces) -> int:
+    """Bytes in all."""
+    return sum(len(memoryview(piece).cast("B")) for piece in pieces)
 
 
 class _Sink(io.RawIOBase):
     """Collects what a library writes, to be taken in pieces."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
+        self._parts: Pieces = []
         self._at = 0
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any, /) -> int:
-        piece = bytes(data)
+        # an Arrow buffer lives as long as it is held; anything else may be used again by its writer
+        piece = data if isinstance(data, (bytes, pa.Buffer)) else bytes(data)
+        size = len(piece) if isinstance(piece, bytes) else piece.size
         self._parts.append(piece)
-        self._at += len(piece)
-        return len(piece)
+        self._at += size
+        return size
 
     def tell(self) -> int:
         return self._at
 
-    def take(self) -> bytes:
-        data, self._parts = b"".join(self._parts), []
+    def take(self) -> Pieces:
+        data, self._parts = self._parts, []
         return data
 
 
@@ -72,21 +83,21 @@ class JsonWriter:
         self._extra = extra
         self._first = True
 
-    def start(self) -> bytes:
-        return b'{"columns":' + orjson.dumps(self._columns) + b',"rows":['
+    def start(self) -> Pieces:
+        return [b'{"columns":' + orjson.dumps(self._columns) + b',"rows":[']
 
-    def batch(self, batch: pa.RecordBatch) -> bytes:
+    def batch(self, batch: pa.RecordBatch) -> Pieces:
         values = [plain_values(column) for column in batch.columns]
         rows = [dict(zip(self._names, row, strict=True)) for row in zip(*values, strict=True)]
         if not rows:
-            return b""
+            return []
         text = orjson.dumps(rows, option=orjson.OPT_PASSTHROUGH_DATETIME)[1:-1]
         lead, self._first = (b"" if self._first else b","), False
-        return lead + text
+        return [lead + text]
 
-    def finish(self, rows: int, truncated: bool) -> bytes:
+    def finish(self, rows: int, truncated: bool) -> Pieces:
         tail = {"row_count": rows, "truncated": truncated, **self._extra}
-        return b"]," + orjson.dumps(tail)[1:]
+        return [b"]," + orjson.dumps(tail)[1:]]
 
 
 class CsvWriter:
@@ -96,19 +107,19 @@ class CsvWriter:
         self._names = [column["name"] for column in columns]
         self._sink = _Sink()
 
-    def start(self) -> bytes:
-        return (",".join('"' + name.replace('"', '""') + '"' for name in self._names) + "\n").encode()
+    def start(self) -> Pieces:
+        return [(",".join('"' + name.replace('"', '""') + '"' for name in self._names) + "\n").encode()]
 
-    def batch(self, batch: pa.RecordBatch) -> bytes:
+    def batch(self, batch: pa.RecordBatch) -> Pieces:
         columns = [_csv_column(column) for column in batch.columns]
         flat = pa.RecordBatch.from_arrays(columns, names=[str(i) for i in range(len(columns))])
         options = pacsv.WriteOptions(include_header=False, quoting_style="needed")
         buffer = io.BytesIO()
         pacsv.write_csv(flat, buffer, options)
-        return buffer.getvalue()
+        return [buffer.getvalue()]
 
-    def finish(self, rows: int, truncated: bool) -> bytes:
-        return f"# truncated after {rows} rows\n".encode() if truncated else b""
+    def finish(self, rows: int, truncated: bool) -> Pieces:
+        return [f"# truncated after {rows} rows\n".encode()] if truncated else []
 
 
 class ArrowWriter:
@@ -119,14 +130,14 @@ class ArrowWriter:
         self._schema = schema
         self._writer = pa.ipc.new_stream(self._sink, schema)
 
-    def start(self) -> bytes:
+    def start(self) -> Pieces:
         return self._sink.take()
 
-    def batch(self, batch: pa.RecordBatch) -> bytes:
+    def batch(self, batch: pa.RecordBatch) -> Pieces:
         self._writer.write_batch(batch)
         return self._sink.take()
 
-    def finish(self, rows: int, truncated: bool) -> bytes:
+    def finish(self, rows: int, truncated: bool) -> Pieces:
         empty = pa.RecordBatch.from_pylist([], schema=self._schema)
         notes = {ROWS_KEY: str(rows), TRUNCATED_KEY: str(truncated).lower()}
         self._writer.write_batch(empty, custom_metadata=notes)
@@ -141,14 +152,14 @@ class ParquetWriter:
         self._sink = _Sink()
         self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
 
-    def start(self) -> bytes:
-        return b""
+    def start(self) -> Pieces:
+        return []
 
-    def batch(self, batch: pa.RecordBatch) -> bytes:
+    def batch(self, batch: pa.RecordBatch) -> Pieces:
         self._writer.write_batch(batch)
         return self._sink.take()
 
-    def finish(self, rows: int, truncated: bool) -> bytes:
+    def finish(self, rows: int, truncated: bool) -> Pieces:
         self._writer.add_key_value_metadata({ROWS_KEY: str(rows), TRUNCATED_KEY: str(truncated).lower()})
         self._writer.close()
         return self._sink.take()

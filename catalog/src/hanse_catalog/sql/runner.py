@@ -23,7 +23,8 @@ from .pivot import Pivot, find_pivot
 from .text import prepare
 
 FIRST_BYTES = 1 << 20
-BATCH_ROWS = 16_384
+BATCH_ROWS = {"arrow": 65_536, "parquet": 122_880}
+FEW_ROWS = 8_192
 _EXPLAIN = re.compile(r"\s*explain\s+(?!analyze\b)", re.IGNORECASE)
 
 
@@ -117,7 +118,9 @@ class Worker:
             self._load(message["tables"])
             cursor = self._con.cursor()
             try:
-                reader, columns = self._execute(cursor, message["parameters"])
+                reader, columns = self._execute(
+                    cursor, message["parameters"], BATCH_ROWS.get(message["format"], FEW_ROWS)
+                )
                 self._send(message, reader, columns, started, out)
             finally:
                 cursor.close()
@@ -125,7 +128,7 @@ class Worker:
             self._forget(message["tables"])
 
     def _execute(
-        self, cursor: duckdb.DuckDBPyConnection, parameters: dict[str, Any]
+        self, cursor: duckdb.DuckDBPyConnection, parameters: dict[str, Any], batch_rows: int
     ) -> tuple[pa.RecordBatchReader, list[dict[str, str]]]:
         missing = [name for name in self._checked.parameters if name not in parameters]
         if missing:
@@ -147,7 +150,7 @@ class Worker:
         columns = [
             {"name": name, "type": str(kind)} for name, kind in zip(result.columns, result.types, strict=True)
         ]
-        return result.to_arrow_reader(BATCH_ROWS), columns
+        return result.to_arrow_reader(batch_rows), columns
 
     def _send(
         self,
@@ -162,27 +165,27 @@ class Worker:
         names = formats.unique([column["name"] for column in columns])
         schema = pa.schema([field.with_name(name) for field, name in zip(reader.schema, names, strict=True)])
         writer = formats.WRITERS[message["format"]](schema, columns, extra)
-        held = [writer.start()]
+        held = writer.start()
         size = rows = 0
         truncated = streaming = False
         for batch, more in formats.take_rows(_clean(reader, schema), limit):
             rows += batch.num_rows
             truncated = truncated or more
-            piece = writer.batch(batch)
-            size += len(piece)
+            pieces = writer.batch(batch)
+            size += formats.size_of(pieces)
             if size > message["max_bytes"]:
                 raise QueryRefused(
                     "the result is too large",
                     expected=f"at most {message['max_bytes']:,} bytes",
                     fix="ask for fewer rows or columns, or aggregate",
                 )
-            held.append(piece)
+            held += pieces
             if size > FIRST_BYTES and not streaming:
                 streaming = True
                 _answer(out, {"columns": columns, "streaming": True})
             if streaming:
                 _flush(out, held)
-        held.append(writer.finish(rows, truncated))
+        held += writer.finish(rows, truncated)
         end = {
             "rows": rows,
             "truncated": truncated,
@@ -221,11 +224,10 @@ def _clean(reader: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.Recor
         yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
 
 
-def _flush(out: int, held: list[bytes]) -> None:
-    data = b"".join(held)
-    held.clear()
-    for start in range(0, len(data), 1 << 20):
-        frames.write_frame(out, frames.DATA, memoryview(data)[start : start + (1 << 20)])
+def _flush(out: int, held: formats.Pieces) -> None:
+    if held:
+        frames.write_pieces(out, frames.DATA, held)
+        held.clear()
 
 
 def _answer(out: int, body: dict[str, Any]) -> None:
