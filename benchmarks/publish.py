@@ -1,0 +1,143 @@
+"""What a publication costs, and that it does not grow with the number of publications before it.
+
+    python benchmarks/publish.py            # 1,000 publications a shape, and 2,000,000 keys
+    python benchmarks/publish.py --short    # 120 publications, for CI; fails above twice the tenth
+
+Shapes: a small keyed product (rewritten whole), an append product, a large keyed product (position deletes).
+Each publication takes 100 changed rows through seal, files, snapshot, checks, move and record. "The tenth"
+and "the last" are medians of ten publications, so that one merge or expiry does not decide.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from hanse.model.mesh import Column, Contract, Product, QualityRule, Team
+from hanse.publish import positions
+from hanse.publish.lakehouse import Lakehouse
+from hanse.publish.lease import Lease
+from hanse.publish.publisher import Publisher
+from hanse.publish.state import Context, SinkState, transaction
+
+LIMIT = 2.0
+ROWS = 100
+
+
+def product(*, keyed: bool) -> Product:
+    """A product with a key, a number and a text, and two quality rules."""
+    columns = (
+        Column("k", "integer", "BIGINT", required=True, primary_key=keyed),
+        Column("n", "integer", "BIGINT"),
+        Column("t", "string", "STRING"),
+    )
+    rules = (
+        QualityRule("some", {"metric": "rowCount", "mustBeGreaterThan": 0}),
+        QualityRule("text", {"metric": "nullValues", "mustBe": 0}, "t"),
+    )
+    properties = [{"name": c.name, "logicalType": c.logical_type} for c in columns]
+    document = {"schema": [{"name": "p", "properties": properties}]}
+    contract = Contract("d.p", "1.0.0", Path("contract.yaml"), columns, rules, None, document)
+    team = Team("D")
+    return Product("d", "p", Path(), "1.0.0", "active", "", team, contract, Path("projection.sql"), ("d.t",))
+
+
+class Shape:
+    """One product that grows by publications of ROWS changed rows."""
+
+    def __init__(self, root: Path, *, keyed: bool, keys: int) -> None:
+        self.keys = keys
+        self.con = duckdb.connect(str(root / "state.duckdb"))
+        self.con.execute("CREATE TABLE changes (_op TINYINT, _seq BIGINT, k BIGINT, n BIGINT, t VARCHAR)")
+        self.con.execute("CREATE TABLE output (k BIGINT, n BIGINT, t VARCHAR)")
+        self.lakehouse = Lakehouse(root / "lakehouse")
+        lease = Lease.acquire(self.lakehouse.leases, "d.p")
+        columns = (("k", "BIGINT"), ("n", "BIGINT"), ("t", "VARCHAR"))
+        self.sink = SinkState(
+            "changes", "output" if keyed else None, columns, ("k",) if keyed else (), append=not keyed
+        )
+        self.publisher = Publisher(self.lakehouse, product(keyed=keyed), lease)
+        self.seq = 0
+        if keyed:
+            self.change(f"SELECT i, i, 'row ' || i FROM range({keys}) r(i)", keys)
+            self.publisher.publish(self.con, self.sink, {}, Context())
+
+    def change(self, query: str, rows: int) -> None:
+        """A micro-batch of upserts."""
+        with transaction(self.con):
+            self.con.execute(
+                f"INSERT INTO changes SELECT 1, {self.seq} + row_number() OVER (), * FROM ({query})"
+            )
+            if not self.sink.append:
+                self.con.execute(
+                    f"DELETE FROM output USING changes WHERE output.k = changes.k AND _seq > {self.seq}"
+                )
+                self.con.execute(f"INSERT INTO output SELECT k, n, t FROM changes WHERE _seq > {self.seq}")
+        self.seq += rows
+
+    def publish(self, number: int) -> float:
+        """Seconds of one publication."""
+        keys = f"(i * 7919 + {number} * 104729) % {self.keys}"
+        self.change(f"SELECT {keys}, {number}, 'row ' || i FROM range({ROWS}) r(i)", ROWS)
+        began = time.perf_counter()
+        done = self.publisher.publish(self.con, self.sink, {"d.t": {"0": number}}, Context())
+        assert done is not None
+        return time.perf_counter() - began
+
+
+def race(name: str, times: int, make: Callable[[Path], Shape]) -> dict[str, object]:
+    """Publish `times` times; the medians of the tenth and of the last, in milliseconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        shape = make(Path(folder))
+        seconds = [shape.publish(n) for n in range(times)]
+        size = sum(f.stat().st_size for f in Path(folder, "lakehouse").rglob("*") if f.is_file())
+    tenth, last = statistics.median(seconds[5:15]), statistics.median(seconds[-10:])
+    return {
+        "shape": name,
+        "publications": times,
+        "tenth ms": round(tenth * 1e3, 1),
+        "last ms": round(last * 1e3, 1),
+        "worst ms": round(max(seconds[5:]) * 1e3, 1),
+        "ratio": round(last / tenth, 2),
+        "lakehouse MB": round(size / 1e6, 1),
+    }
+
+
+def main() -> int:
+    """Run the races; 1 when a ratio is above the limit."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--short", action="store_true", help="a minute instead of ten")
+    parser.add_argument("--times", type=int, help="publications a shape")
+    arguments = parser.parse_args()
+    times = arguments.times or (120 if arguments.short else 1_000)
+    large = 20_000 if arguments.short else 2_000_000
+    if arguments.short:
+        positions.LARGE = large
+    results = [
+        race("small keyed, 1,000 rows", times, lambda root: Shape(root, keyed=True, keys=1_000)),
+        race("append", times, lambda root: Shape(root, keyed=False, keys=1_000_000_000)),
+        race(
+            f"large keyed, {large:,} rows",
+            times if arguments.short else times // 10,
+            lambda root: Shape(root, keyed=True, keys=large),
+        ),
+    ]
+    for result in results:
+        print(json.dumps(result))
+    print(json.dumps({"peak RSS MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
+    return int(any(float(str(r["ratio"])) > LIMIT for r in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
