@@ -127,6 +127,10 @@ _COLUMN_WORDS = (
 )
 
 
+_KEPT = {TokenType.INTERVAL, TokenType.NULL, TokenType.TABLE, TokenType.RANGE, TokenType.UNION}
+"""Type words of sqlglot's that are other words here."""
+
+
 def _json(name: str) -> Callable[[Any], exp.Expression]:
     return lambda self: self.parse_json_call(name)
 
@@ -144,7 +148,7 @@ class Flink(Dialect):
         KEYWORDS: ClassVar = {
             word: kind
             for word, kind in tokens.Tokenizer.KEYWORDS.items()
-            if word not in _FREED and kind not in parser.Parser.TYPE_TOKENS - {TokenType.INTERVAL, TokenType.NULL, TokenType.TABLE}
+            if word not in _FREED and kind not in parser.Parser.TYPE_TOKENS - _KEPT
         }
 
     class Parser(parser.Parser):
@@ -397,14 +401,16 @@ class Flink(Dialect):
             self._parse_table_alias()
             return node
 
+        def _parse_atom(self) -> Any:
+            word = self._curr.text.upper() if self._curr else ""
+            typed = word in ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ")
+            if typed and self._next and self._next.token_type == TokenType.STRING:
+                self._advance()
+                return self.expression(exp.Cast(this=self._parse_string(), to=FlinkType(this=word)))
+            return super()._parse_atom()
+
         def _parse_primary(self) -> Any:
             word = self._curr.text.upper() if self._curr else ""
-            if word in ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ") and self._next and (
-                self._next.token_type == TokenType.STRING
-            ):
-                self._advance()
-                kind = FlinkType(this=word if word == "DATE" else f"{word}")
-                return self.expression(exp.Cast(this=self._parse_string(), to=kind))
             if (
                 word == "MAP"
                 and self._curr.token_type != TokenType.IDENTIFIER

@@ -51,7 +51,7 @@ def _arity(signature: str) -> tuple[int, int]:
     if not inside:
         return 0, 0
     required = inside.split("[")[0].strip().rstrip(",")
-    low = len([part for part in required.split(",") if part.strip()])
+    low = len([part for part in required.split(",") if part.strip() not in ("", "...")])
     if "..." in inside:
         return low, 10_000
     return low, low + inside.count("[")

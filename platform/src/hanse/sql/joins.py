@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -11,6 +12,7 @@ from hanse.sql import dialect as ast
 from hanse.sql.catalog import Source, View
 from hanse.sql.expressions import ExpressionCompiler
 from hanse.sql.relation import LOWEST, Binding, Column, Relation, Scope, Value, refuse, unique_columns
+from hanse.sql.temporal import interval, milliseconds
 from hanse.sql.types import BOOLEAN, INT, Type, quote
 from hanse.sql.versions import Versions, versioned
 from hanse.sql.windows import closed_test, instant, late_filter, now_watermark, row_watermark, table_function
@@ -18,7 +20,45 @@ from hanse.sql.windows import closed_test, instant, late_filter, now_watermark, 
 if TYPE_CHECKING:
     from hanse.sql.query import QueryCompiler
 
-_FLIP = {exp.GT: exp.LT, exp.GTE: exp.LTE, exp.LT: exp.GT, exp.LTE: exp.GTE}
+_OPERATORS = {exp.EQ: "=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """An interval join: `low` <= mine - right <= `high`, in milliseconds."""
+
+    mine: str
+    right: str
+    low: int
+    high: int
+
+
+def _comparisons(tests: list[Any]) -> Iterator[tuple[str, Any, Any]]:
+    for test in tests:
+        if isinstance(test, exp.Between):
+            yield ">=", test.this, test.args["low"]
+            yield "<=", test.this, test.args["high"]
+        for kind, operator in _OPERATORS.items():
+            if isinstance(test, kind):
+                yield operator, test.this, test.expression
+
+
+def _shifted(compiler: ExpressionCompiler, node: Any, right: Binding) -> tuple[bool, str, int] | None:
+    """A time column, possibly plus or minus an interval: whether it is the right side's, its text, the shift."""
+    node = node.unnest()
+    shift = 0
+    if isinstance(node, exp.Add | exp.Sub) and isinstance(node.expression.unnest(), exp.Interval):
+        length = milliseconds(interval(node.expression.unnest())[0])
+        if length is None:
+            return None
+        shift = length if isinstance(node, exp.Add) else -length
+        node = node.this.unnest()
+    if not isinstance(node, exp.Column):
+        return None
+    value = compiler.resolve([part.name for part in node.parts])
+    if value is None or value.role not in ("rowtime", "window_time"):
+        return None
+    return value.sql.startswith(f"{right.ref}."), value.sql, shift
 
 
 class FromBuilder:
@@ -35,6 +75,7 @@ class FromBuilder:
         self.sources: frozenset[int] = frozenset()
         self.window: str | None = None
         self.arrival: list[str] = []
+        self.where: Any = None
 
     # items
 
@@ -165,11 +206,11 @@ class FromBuilder:
                 self.closed.append(closed_test(f"coalesce({', '.join(ends)})", both))
             self.sources, self.window = both, "emitted"
             return relation
-        interval = self._interval_bounds(condition, right) if condition is not None else None
+        bounds = self._interval_bounds(condition, right, kind)
         relation = self.query.settle(relation)
-        if interval is not None and relation.sources and self.sources:
+        if bounds is not None and relation.sources and self.sources:
             self.query.note("interval join")
-            self._hold_back_padding(interval, right, kind, both)
+            self._hold_back_padding(bounds, kind, both)
         else:
             self.query.note("join")
             self._forget_times(right)
@@ -204,32 +245,43 @@ class FromBuilder:
                 found.add(sides[0].role)
         return {"window_start", "window_end"} <= found
 
-    def _interval_bounds(self, condition: Any, right: Binding) -> list[Value] | None:
-        """The event times that a join compares across its sides; None when it is no interval join."""
+    def _interval_bounds(self, condition: Any, right: Binding, kind: str) -> Bounds | None:
+        """The event times that a join compares across its sides, and by how much; None when it does not."""
         compiler = ExpressionCompiler(self.query, self.scope)
-        times: dict[bool, Value] = {}
-        for test in _conjuncts(condition):
-            if not isinstance(test, exp.Between | exp.EQ | exp.LT | exp.LTE | exp.GT | exp.GTE):
+        tests = _conjuncts(condition) if condition is not None else []
+        if kind in ("INNER", "CROSS") and self.where is not None:
+            tests += _conjuncts(self.where.this)
+        low: int | None = None
+        high: int | None = None
+        times: dict[bool, str] = {}
+        for operator, one, other in _comparisons(tests):
+            sides = [_shifted(compiler, side, right) for side in (one, other)]
+            if sides[0] is None or sides[1] is None or sides[0][0] == sides[1][0]:
                 continue
-            seen: dict[bool, Value] = {}
-            for column in test.find_all(exp.Column):
-                value = compiler.resolve([p.name for p in column.parts])
-                if value is not None and value.role in ("rowtime", "window_time"):
-                    seen[value.sql.startswith(f"{right.ref}.")] = value
-            if len(seen) == 2:
-                times.update(seen)
-        return [times[False], times[True]] if len(times) == 2 else None
+            left_first = not sides[0][0]
+            (_, left, a), (_, right_sql, b) = sides if left_first else sides[::-1]
+            times = {False: left, True: right_sql}
+            operator = operator if left_first else {">=": "<=", "<=": ">=", ">": "<", "<": ">"}.get(operator, operator)
+            shift = b - a
+            if operator in (">=", ">", "="):
+                low = shift + (operator == ">") if low is None else max(low, shift)
+            if operator in ("<=", "<", "="):
+                high = shift - (operator == "<") if high is None else min(high, shift)
+        if low is None or high is None:
+            return None
+        return Bounds(times[False], times[True], low, high)
 
-    def _hold_back_padding(self, times: list[Value], right: Binding, kind: str, sources: frozenset[int]) -> None:
-        if self.query.emission != "closed" or kind not in ("LEFT", "RIGHT", "FULL"):
+    def _hold_back_padding(self, bounds: Bounds, kind: str, sources: frozenset[int]) -> None:
+        """Rows without a partner are shown when Flink's clean-up timer finds them expired."""
+        left, right = -bounds.low, bounds.high
+        if self.query.emission != "closed" or left + right < 0:
             return
-        mine, other = times
-        tests = []
+        spare = (left + right) // 2 + 1
+        now = now_watermark(sources)
         if kind in ("LEFT", "FULL"):
-            tests.append(f"({other.sql} IS NOT NULL OR {instant(mine.sql)} < {now_watermark(sources)})")
+            self.closed.append(f"({bounds.right} IS NOT NULL OR {instant(bounds.mine)} + {left + spare} <= {now})")
         if kind in ("RIGHT", "FULL"):
-            tests.append(f"({mine.sql} IS NOT NULL OR {instant(other.sql)} < {now_watermark(sources)})")
-        self.closed += tests
+            self.closed.append(f"({bounds.mine} IS NOT NULL OR {instant(bounds.right)} + {right + spare} <= {now})")
 
     # temporal and lookup joins
 

@@ -15,7 +15,7 @@ from hanse.sql.expressions import ExpressionCompiler
 from hanse.sql.grouping import compile_group
 from hanse.sql.relation import Binding, Column, Relation, Scope, Value, refuse, unique_columns
 from hanse.sql.types import BIGINT, BOOLEAN, Type, common, quote
-from hanse.sql.windows import closed_test, instant, late_filter, now_watermark, row_watermark, table_function
+from hanse.sql.windows import closed_test, instant, late_filter, now_watermark, row_watermark, table_function, untriggered
 
 Hints = dict[str, bool]
 """Row-number columns that the outer query bounds, and whether it keeps only the first row."""
@@ -297,6 +297,7 @@ class QueryCompiler:
         if len(items) > MAX_JOINS:
             raise refuse(f"more than {MAX_JOINS} joins", node, "split the query into views")
         builder = joins.FromBuilder(self, parent)
+        builder.where = node.args.get("where")
         builder.first(clause.this, self._rank_hints(node))
         for item in items:
             builder.join(item)
@@ -343,18 +344,23 @@ class QueryCompiler:
         spec = window.args.get("spec") or (base.args.get("spec") if base else None)
         return partition, list(order.expressions) if order is not None else [], spec
 
-    def _event_over(self, node: exp.Select, scope: Scope, hints: Hints) -> str | None:
-        """The event-time column that OVER aggregates are ordered by, when there are some."""
+    def _event_over(self, node: exp.Select, scope: Scope, hints: Hints) -> tuple[str, list[str] | None] | None:
+        """The event-time column that OVER aggregates are ordered by, when there are some.
+
+        With it the partition columns of a bounded frame, None for an unbounded one.
+        """
         compiler = ExpressionCompiler(self, scope)
         for window in self._windows(node):
-            _, order, _ = self.window_clause(window)
+            partition, order, spec = self.window_clause(window)
             if not order or self._is_bounded_rank(window, hints):
                 continue
             column = order[0].this
             if isinstance(column, exp.Column):
                 value = compiler.resolve([part.name for part in column.parts])
                 if value is not None and value.role in ("rowtime", "window_time"):
-                    return value.sql
+                    bounded = spec is not None and spec.args.get("start") not in ("UNBOUNDED", "CURRENT ROW", None)
+                    keys = [compiler.value(item).sql.split(".", 1)[-1] for item in partition]
+                    return value.sql, keys if bounded and all(key.startswith('"') for key in keys) else None
         return None
 
     def _is_bounded_rank(self, window: exp.Window, hints: Hints) -> bool:
@@ -363,7 +369,7 @@ class QueryCompiler:
         return name in ("ROW_NUMBER", "RANK", "DENSE_RANK") and alias in hints
 
     def _close_windows(
-        self, node: exp.Select, relation: Relation, scope: Scope, hints: Hints, over: str | None
+        self, node: exp.Select, relation: Relation, scope: Scope, hints: Hints, over: tuple[str, list[str] | None] | None
     ) -> tuple[Relation, Scope, list[str]]:
         """Drop late rows before, and find the tests that hold back open results after, this SELECT."""
         closed: list[str] = []
@@ -375,9 +381,11 @@ class QueryCompiler:
                 closed.append(closed_test(end.sql, semi))
             return replace(relation, window="emitted"), scope, closed
         if over is not None and relation.timed:
-            name = over.split(".", 1)[-1]
+            name = over[0].split(".", 1)[-1]
             if self.late == "drop":
                 test = f"{instant(name)} > {row_watermark(relation.sources)}"
+                if over[1] is not None:
+                    test = untriggered(relation, name, over[1], relation.sources)
                 relation = self.settle(relation.with_sql(f"SELECT * FROM ({relation.sql}) WHERE {test}"))
             if self.emission == "closed":
                 closed.append(f"{instant(name)} <= {now_watermark(relation.sources)}")
@@ -550,7 +558,7 @@ class QueryCompiler:
         name = first.sql.split(".", 1)[-1]
         tests = []
         if self.late == "drop":
-            tests.append(f"{instant(name)} > {row_watermark(relation.sources)}")
+            tests.append(untriggered(relation, name, (), relation.sources))
         if self.emission == "closed":
             tests.append(f"{instant(name)} <= {now_watermark(relation.sources)}")
         self.note("sort by event time")

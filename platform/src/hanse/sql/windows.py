@@ -243,3 +243,17 @@ def late_filter(relation: Relation, sources: Iterable[int]) -> Relation:
 def closed_test(end: str, sources: Iterable[int]) -> str:
     """The condition that a window ending at `end` has closed."""
     return f"{instant(end)} - 1 <= {now_watermark(sources)}"
+
+
+def untriggered(relation: Relation, time: str, keys: Iterable[str], sources: Iterable[int]) -> str:
+    """The condition that a row is not behind the last row of its key that has already been emitted.
+
+    Flink's sort and bounded OVER drop by the last time that fired, not by the watermark itself.
+    """
+    mark = row_watermark(sources, "c.")
+    same = "".join(f" AND e.{key} IS NOT DISTINCT FROM c.{key}" for key in keys)
+    behind = (
+        f"SELECT c._s FROM (SELECT * FROM ({relation.sql}) c WHERE {instant('c.' + time)} <= {mark}) c "
+        f"JOIN ({relation.sql}) e ON e._s < c._s AND e.{time} >= c.{time} AND {instant('e.' + time)} <= {mark}{same}"
+    )
+    return f"_s NOT IN ({behind})"
