@@ -46,6 +46,7 @@ class Batch:
     """The records of one batch, decompressed. `append_time` replaces the records' own times."""
 
     base: int
+    last: int
     base_time: int
     append_time: int | None
     count: int
@@ -90,7 +91,7 @@ def split(data: memoryview, offset: int, aborted: Sequence[Aborted], where: str)
         ):
             records = _decompressed(data[at + _HEADER.size : end], attributes & 7, place)
             append_time = max_time if attributes & _APPEND_TIME else None
-            batches.append(Batch(base, base_time, append_time, count, records))
+            batches.append(Batch(base, base + delta, base_time, append_time, count, records))
         offset = max(offset, base + delta + 1)
         at = end
     return batches, offset
@@ -194,6 +195,9 @@ class _Decoder:
         if not np.array_equal(at, ends):
             raise IndexError
         offsets = np.repeat(np.array([b.base for b in batches], dtype=np.int64), counts) + offset_delta
+        lasts = np.repeat(np.array([b.last for b in batches], dtype=np.int64), counts)
+        if (np.diff(offsets) <= 0).any() or (offset_delta < 0).any() or (offsets > lasts).any():
+            raise Damaged("a record batch's offsets do not rise within its range", where=self._where)
         own = np.repeat(np.array([b.base_time for b in batches], dtype=np.int64), counts) + time_delta
         append = np.array([-1 if b.append_time is None else b.append_time for b in batches], dtype=np.int64)
         append = np.repeat(append, counts)

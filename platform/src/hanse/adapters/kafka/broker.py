@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -145,11 +145,19 @@ def _fetch(folder: Path) -> None:
         lib.rename(folder)
 
 
-def start(folder: Path, port: int = 9092, *, brief: bool = False, timeout_s: float = 90.0) -> Running:
+def start(
+    folder: Path,
+    port: int = 9092,
+    *,
+    brief: bool = False,
+    timeout_s: float = 90.0,
+    extra: Mapping[str, str] | None = None,
+) -> Running:
     """Start a broker on 127.0.0.1 with its data in `folder`; returns once it answers.
 
     Port 0 takes a free one; a folder that had a broker keeps its data. `brief` trades throughput for
-    a quicker start. Raises LogError when one runs there already, the port is taken, or it fails.
+    a quicker start; `extra` are properties of the broker that win over ours. Raises LogError when
+    one runs there already, the port is taken, or it fails.
     """
     running = status(folder)
     if running is not None:
@@ -164,7 +172,7 @@ def start(folder: Path, port: int = 9092, *, brief: bool = False, timeout_s: flo
             fix="stop what listens there, or choose another --port",
         )
     properties = folder / "server.properties"
-    properties.write_text(_properties(folder, port, free_port()), encoding="utf-8")
+    properties.write_text(_properties(folder, port, free_port(), extra or {}), encoding="utf-8")
     tuning = ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
     tuning += ["-XX:TieredStopAtLevel=1"] if brief else []
     tuning.append("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
@@ -239,7 +247,7 @@ def _format(call: list[str], folder: Path, properties: Path) -> None:
     part.rename(template)
 
 
-def _properties(folder: Path, port: int, controller: int) -> str:
+def _properties(folder: Path, port: int, controller: int, extra: Mapping[str, str]) -> str:
     values = {
         "process.roles": "broker,controller",
         "node.id": 1,
@@ -260,7 +268,7 @@ def _properties(folder: Path, port: int, controller: int) -> str:
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
     }
-    return "".join(f"{name}={value}\n" for name, value in values.items())
+    return "".join(f"{name}={value}\n" for name, value in (values | dict(extra)).items())
 
 
 def _wait(process: subprocess.Popen[bytes], running: Running, timeout_s: float) -> None:
