@@ -14,7 +14,7 @@ MODES: tuple[str, ...] = get_args(Mode)
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 200
-MAX_STEPS = 2_000_000
+MAX_STEPS = 500_000
 
 
 @dataclass(frozen=True, slots=True)

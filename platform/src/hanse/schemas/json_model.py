@@ -70,6 +70,7 @@ class Node:
     criterion: Criterion = "allOf"
     members: list[Node] = field(default_factory=list["Node"])
     generated: bool = False
+    _identity: str = ""
 
     @property
     def label(self) -> str:
@@ -90,8 +91,9 @@ class Node:
 
     def identity(self) -> str:
         """Equal for members of a combination that say the same."""
-        kind = f"{self.kind}/{self.criterion}/{self.integer}"
-        return f"{kind} {sorted_json(self.raw)}"
+        if not self._identity:
+            self._identity = f"{self.kind}/{self.criterion}/{self.integer} {sorted_json(self.raw)}"
+        return self._identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from hanse.schemas.finding import short
 
 MAX_LENGTH = 1_000
 _FEW = 2
+_REPEATS = frozenset({codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT})
+_SINGLE = frozenset({codes.LITERAL, codes.NOT_LITERAL, codes.IN, codes.ANY, codes.SUBPATTERN})
+_PLAIN = frozenset({codes.AT, codes.BRANCH})
 
 
 def finds(pattern: str, text: str) -> bool:
@@ -38,28 +41,26 @@ def finds(pattern: str, text: str) -> bool:
 
 
 def _is_tame(pattern: str) -> bool:
+    """Few repetitions, and each of single characters: such a pattern cannot backtrack for long."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = parser.parse(pattern)
-        repeats, nested = _repeats(tree, inside=False)
+        return _repeats(tree, inside=False) <= _FEW
     except (re.error, RecursionError, OverflowError):
         return False
-    return repeats <= _FEW and not nested
 
 
-def _repeats(tree: Any, *, inside: bool) -> tuple[int, bool]:
-    """How many repetitions a parsed pattern has, and whether one stands inside another."""
-    count, nested = 0, False
+def _repeats(tree: Any, *, inside: bool) -> int:
+    """How many repetitions a parsed pattern has; too many when one repeats more than single characters."""
+    count = 0
     for code, argument in tree:
-        repeats = code in {codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT} and argument[1] > 1
-        if repeats:
-            count, nested = count + 1, nested or inside
-        nested = nested or code in {codes.GROUPREF, codes.GROUPREF_EXISTS}
-        for inner in _inner(argument):
-            more, deep = _repeats(inner, inside=inside or repeats)
-            count, nested = count + more, nested or deep
-    return count, nested
+        if inside and code not in _SINGLE:
+            return _FEW + 1
+        repeats = code in _REPEATS
+        count += int(repeats) if code in _SINGLE or repeats or code in _PLAIN else _FEW + 1
+        count += sum(_repeats(inner, inside=inside or repeats) for inner in _inner(argument))
+    return count
 
 
 def _inner(argument: Any) -> list[Any]:

@@ -89,16 +89,21 @@ def from_descriptor(proto: FileDescriptorProto) -> ProtoFile:
 def _message(proto: Any, proto3: bool) -> ProtoMessage:
     made = ProtoMessage(proto.name)
     entries = {n.name: n for n in proto.nested_type if n.options.map_entry}
+    nested = {n.name: n for n in proto.nested_type}
+    groups = {i.type_name.rpartition(".")[2] for i in proto.field if i.type == i.TYPE_GROUP}
     oneofs = [ProtoOneOf(o.name, options=_options(o.options)) for o in proto.oneof_decl]
     for item in proto.field:
         field = _field(item, proto3, entries)
+        if item.type == item.TYPE_GROUP:
+            field.name = item.type_name.rpartition(".")[2]
+            field.type, field.group = "group", _message(nested[field.name], proto3)
         if item.HasField("oneof_index") and not item.proto3_optional:
             field.label = ""
             oneofs[item.oneof_index].fields.append(field)
         else:
             made.fields.append(field)
     made.oneofs = [oneof for oneof in oneofs if oneof.fields]
-    made.types = [_message(n, proto3) for n in proto.nested_type if n.name not in entries]
+    made.types = [_message(n, proto3) for n in nested.values() if n.name not in {*entries, *groups}]
     made.types += [_enum(e) for e in proto.enum_type]
     made.extends = _extends(proto.extension, proto3)
     made.options = _options(proto.options)
