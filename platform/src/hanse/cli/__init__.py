@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -83,5 +83,13 @@ def main() -> None:
     except HanseError as error:
         if debug:
             raise
-        typer.secho(f"error: {error}", fg="red", err=True)
-        raise SystemExit(1) from None
+        _fail(str(error))
+    except OSError as error:
+        if debug:
+            raise
+        _fail(f"the system refused\n  where: {error.filename or 'unknown'}\n  got: {error.strerror or error}")
+
+
+def _fail(message: str) -> NoReturn:
+    typer.secho(f"error: {message}", fg="red", err=True)
+    raise SystemExit(1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanse import __version__
 from hanse.bootstrap import Mesh
-from hanse.errors import ConfigError, LeaseHeld, PublicationRejected, UnknownTopic
+from hanse.errors import ConfigError, LeaseHeld, PublicationError, PublicationRejected, UnknownTopic
 from hanse.model.mesh import Contract, MeshModel, Product
 
 if TYPE_CHECKING:
@@ -124,6 +124,11 @@ def run_product(
     `wait` seconds, and what projector and publisher raise.
     """
     product = _product(mesh, name)
+    with _storage(mesh, product):
+        return _run(mesh, product, progress, wait)
+
+
+def _run(mesh: Mesh, product: Product, progress: Callable[[str], None] | None, wait: float) -> ProductRun:
     started = time.monotonic()
     run = ProductRun(product.full_name)
     with _opened(mesh, product, wait) as (con, projector, publisher):
@@ -148,6 +153,11 @@ def rebuild_product(mesh: Mesh, name: str, *, wait: float = LEASE_WAIT_SECONDS) 
     Readers keep the last snapshot until the new one has passed its checks. Raises as `run_product`.
     """
     product = _product(mesh, name)
+    with _storage(mesh, product):
+        return _rebuild(mesh, product, wait)
+
+
+def _rebuild(mesh: Mesh, product: Product, wait: float) -> ProductRun:
     started = time.monotonic()
     run = ProductRun(product.full_name)
     with _leased(mesh, product, wait) as publisher:
@@ -228,6 +238,25 @@ def _opened(
 ) -> Generator[tuple[duckdb.DuckDBPyConnection, Projector, Publisher]]:
     with _leased(mesh, product, wait) as publisher, _projecting(mesh, product) as (con, projector):
         yield con, projector, publisher
+
+
+@contextmanager
+def _storage(mesh: Mesh, product: Product) -> Generator[None]:
+    """A disk that is full or fails is one message; what was committed before it stays."""
+    import sqlite3
+
+    import duckdb
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except (duckdb.IOException, sqlite3.Error, DBAPIError, OSError) as error:
+        raise PublicationError(
+            f"{product.full_name} cannot be written",
+            where=str(mesh.settings.data),
+            got=str(error).splitlines()[0],
+            fix="free the disk and run it again; nothing that was committed is lost",
+        ) from error
 
 
 def _forget_state(mesh: Mesh, product: Product) -> None:
