@@ -47,6 +47,8 @@ def merged(tables: list[pa.Table], places: list[Ints]) -> tuple[pa.Table, Ints]:
     if len(tables) == 1:
         return tables[0], places[0]
     indices = np.concatenate(places)
+    if (indices[1:] > indices[:-1]).all():
+        return pa.concat_tables(tables), indices
     order = np.argsort(indices, kind="stable")
     return pa.concat_tables(tables).take(pa.array(order)), indices[order]
 

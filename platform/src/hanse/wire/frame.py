@@ -51,7 +51,8 @@ def values_of(column: pa.ChunkedArray | pa.Array) -> Values:
     else:
         places = np.frombuffer(offsets, dtype=np.int64, count=count + 1, offset=8 * array.offset)
     if data.size < int(places[-1]) + PAD:
-        roomy = np.zeros(int(places[-1]) + PAD, dtype=np.uint8)
+        roomy = np.empty(int(places[-1]) + PAD, dtype=np.uint8)
+        roomy[int(places[-1]) :] = 0
         roomy[: int(places[-1])] = np.frombuffer(data, dtype=np.uint8, count=int(places[-1]))
         data = pa.py_buffer(roomy)
     valid = np.asarray(array.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)

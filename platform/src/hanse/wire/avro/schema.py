@@ -171,6 +171,7 @@ class _Parser:
             size: object = node.get("size")
             if not isinstance(size, int) or not 0 <= size <= 1 << 20:
                 raise _bad(f"the fixed {name!r} has no usable size", path, "0 to 1048576", str(size)[:40])
+            made.size = size
             _with_logical(made, node, path)
         return made
 

@@ -23,22 +23,12 @@ Mask = npt.NDArray[np.bool_]
 MAX_LAYOUTS = 4
 MAX_FIELDS = 500
 MIN_ROWS = 8
-QUOTE, MARK, SPECIAL = 1, 2, 3
+CHUNK = 8_192
+"""Values looked at together: their bytes and marks stay in the processor's cache."""
 _FLAT = frozenset({"string", "integer", "number", "decimal", "boolean", "timestamp", "date"})
 
 
-def _classes() -> npt.NDArray[np.uint8]:
-    table = np.zeros(256, dtype=np.uint8)
-    table[:32] = SPECIAL
-    table[ord("\\")] = SPECIAL
-    for char in b"{}[]:,":
-        table[char] = MARK
-    table[ord('"')] = QUOTE
-    return table
-
-
-_CLASS = _classes()
-_SPACE, _QUOTE, _ZERO = ord(" "), ord('"'), np.uint8(ord("0"))
+_SPACE, _QUOTE, _BACKSLASH, _ZERO = ord(" "), ord('"'), ord("\\"), np.uint8(ord("0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +46,18 @@ def is_flat(kind: JsonType) -> bool:
 
 def cut(kind: JsonType, values: Values, which: Ints, skip: int = 0) -> list[Cut]:
     """Cut those of the values that share a layout. `skip` bytes of each are a frame."""
-    starts, ends = values.starts[which] + skip, values.ends[which]
-    if len(which) < MIN_ROWS or not is_flat(kind):
+    if not is_flat(kind):
         return []
-    marks = _Marks(np.frombuffer(values.data, dtype=np.uint8), starts, ends)
+    made: list[Cut] = []
+    for start in range(0, len(which), CHUNK):
+        part = which[start : start + CHUNK]
+        if len(part) >= MIN_ROWS:
+            made += _cut(kind, values, part, skip)
+    return made
+
+
+def _cut(kind: JsonType, values: Values, which: Ints, skip: int) -> list[Cut]:
+    marks = _Marks(np.frombuffer(values.data, np.uint8), values.starts[which] + skip, values.ends[which])
     left = np.flatnonzero(marks.plain)
     made: list[Cut] = []
     for _ in range(MAX_LAYOUTS):
@@ -83,23 +81,47 @@ class _Marks:
         self.starts = starts
         self.ends = ends
         base = int(starts[0])
-        classes = _CLASS[data[base : int(ends[-1])]]
-        found = np.flatnonzero(classes)
-        kinds = classes[found]
-        found += base
-        first, last = np.searchsorted(found, starts), np.searchsorted(found, ends)
-        quotes = np.concatenate([[0], np.cumsum(kinds == QUOTE, dtype=np.int32)])
-        special = np.concatenate([[0], np.cumsum(kinds == SPECIAL, dtype=np.int32)])
-        self.quotes = quotes[last] - quotes[first]
-        self.plain: Mask = (special[last] == special[first]) & (self.quotes % 2 == 0)
-        # quotes before a mark, counted from its own value's start; gaps between values belong to no value
-        owner = np.repeat(quotes[first], np.diff(np.concatenate([first, [len(found)]])))
-        inside = np.zeros(len(found), dtype=bool)
-        inside[first[0] :] = (quotes[:-1][first[0] :] - owner) % 2 == 1
-        outside = found[(kinds == MARK) & ~inside]
-        self.marks = np.concatenate([outside, np.zeros(2 * MAX_FIELDS + 1, dtype=np.int64)])
-        self.first = np.searchsorted(outside, starts)
-        self.count = np.searchsorted(outside, ends) - self.first
+        part = data[base : int(ends[-1])]
+        first, last = starts - base, ends - base
+        found = np.flatnonzero(_is_mark(part))
+        quote = part[found] == _QUOTE
+        before = np.zeros(len(found) + 1, dtype=np.int32)
+        np.cumsum(quote, out=before[1:])
+        enter, leave = _within(found, first, last)
+        self.quotes = before[leave] - before[enter]
+        self.plain: Mask = self.quotes % 2 == 0
+        special = np.flatnonzero((part < 32) | (part == _BACKSLASH))
+        if len(special):
+            self.plain[np.searchsorted(first, special, side="right") - 1] = False
+        inside = before[1:] & 1
+        odd = before[enter] & 1
+        if odd.any():
+            inside = inside ^ odd[np.maximum(np.searchsorted(first, found, side="right") - 1, 0)]
+        outside = found[(inside == 0) & ~quote]
+        self.first, end = _within(outside, first, last)
+        self.count = end - self.first
+        self.marks = np.concatenate([outside, np.zeros(2 * MAX_FIELDS + 1, dtype=np.int64)]) + base
+
+    def of(self, rows: Ints, size: int) -> npt.NDArray[np.int64]:
+        """The marks of the rows, all of which have `size`: one line a mark, one column a row."""
+        if len(rows) == len(self.first) and int(self.first[-1]) == size * (len(rows) - 1):
+            return np.ascontiguousarray(self.marks[: size * len(rows)].reshape(len(rows), size).T)
+        return self.marks[self.first[rows] + np.arange(size)[:, None]]
+
+
+def _within(found: Ints, first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """Which of the rising places lie in each value, from and to; values rise too."""
+    enter = np.searchsorted(found, first)
+    if (first[1:] == last[:-1]).all():
+        return enter, np.append(enter[1:], np.searchsorted(found, last[-1]))
+    return enter, np.searchsorted(found, last)
+
+
+def _is_mark(part: npt.NDArray[np.uint8]) -> Mask:
+    """Quotes, braces, brackets, colons and commas."""
+    folded = part | 32  # brackets become braces
+    braces = (folded == ord("{")) | (folded == ord("}"))
+    return braces | (part == _QUOTE) | (part == ord(":")) | (part == ord(","))
 
 
 class _Layout:
@@ -139,17 +161,14 @@ class _Layout:
             return rows[:0], []
         marks, data = self.marks, self.marks.data
         rows = rows[marks.count[rows] == self.size]
-        at = marks.marks[marks.first[rows][:, None] + np.arange(self.size)]
-        good = (data[at] == self.pattern).all(axis=1)
-        good &= self._alone(rows, at)
+        at = marks.of(rows, self.size)
+        good = (data[at] == self.pattern[:, None]).all(axis=0)
+        good &= (at[0] == marks.starts[rows]) & (at[-1] == marks.ends[rows] - 1)  # nothing beside the object
         for i, key in enumerate(self.keys):
-            good &= _is(data, key, at[:, 2 * i] + 1, at[:, 2 * i + 1])
-        rows, at = rows[good], at[good]
+            good &= _is(data, key, at[2 * i] + 1, at[2 * i + 1])
+        if not good.all():
+            rows, at = rows[good], at[:, good]
         return self._columns(names, rows, at)
-
-    def _alone(self, rows: Ints, at: npt.NDArray[np.int64]) -> Mask:
-        """Nothing but the object between the value's start and end."""
-        return (at[:, 0] == self.marks.starts[rows]) & (at[:, -1] == self.marks.ends[rows] - 1)
 
     def _columns(
         self, names: list[str], rows: Ints, at: npt.NDArray[np.int64]
@@ -158,7 +177,7 @@ class _Layout:
         made: dict[str, pa.Array] = {}
         for i, name in enumerate(names):
             inner = self.kind.fields.get(name, _ANY)
-            made[name] = spans.column(inner, at[:, 2 * i + 1] + 1, at[:, 2 * i + 2])
+            made[name] = spans.column(inner, at[2 * i + 1] + 1, at[2 * i + 2])
         missing = [name for name in self.kind.fields if name not in made]
         if any(not self.kind.fields[name].nullable for name in missing):
             return rows[:0], []
@@ -186,7 +205,9 @@ class _Spans:
         """The column, with garbage in records that `good` then lacks."""
         start, end = self._trimmed(start, end)
         self.good &= end > start
-        null = _is(self.data, b"null", start, end)
+        null = self.data[start] == ord("n")
+        if null.any():
+            null &= _is(self.data, b"null", start, end)
         if not kind.nullable:
             self.good &= ~null
         match kind.kind:
@@ -267,13 +288,14 @@ class _Spans:
 
     def _parsed(self, target: pa.DataType, start: Ints, end: Ints, null: Mask) -> pa.Array:
         """The bytes between as text; null where `null`, or where the record is no longer good."""
-        length = np.where(self.good & ~null, end - start, 0)
+        out = null | ~self.good
+        some = bool(out.any())
         offsets = np.empty(2 * len(start), dtype=np.int64)
         offsets[0::2] = start
-        np.add(start, length, out=offsets[1::2])
+        offsets[1::2] = np.where(out, start, end) if some else end
         count = max(0, 2 * len(start) - 1)
         every = pa.Array.from_buffers(pa.large_binary(), count, [None, pa.py_buffer(offsets), self.buffer])
-        chosen = pa.array(np.arange(0, 2 * len(start), 2), mask=null | ~self.good)
+        chosen = pa.array(np.arange(0, 2 * len(start), 2), mask=out if some else None)
         return self._cast(every.take(chosen), target)
 
     def _cast(self, values: pa.Array, target: pa.DataType) -> pa.Array:
