@@ -1,6 +1,8 @@
 """The catalog's speed over a product of 1,000,000 x 6 rows, beside DuckDB in the same process.
 
-Run it: `uv run python benchmarks/catalog.py [--rows N] [--seconds S]`. Prints one table; figures are of one run.
+    python benchmarks/catalog.py [--rows N] [--seconds S] [--workers N]
+
+Prints one table; all figures are of one run.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
+from hanse.errors import ConfigError
 from helpers.catalog_mesh import SampleMesh
 
 from hanse_catalog.app import create_app
@@ -327,7 +328,11 @@ def test_workers_that_cannot_be_shut_in_are_not_used(tmp_path: Path, monkeypatch
     async def weak(root: Path, settings: PoolSettings) -> pool.WorkerHandle:
         worker = await real(root, PoolSettings(require_sandbox=False))
         worker.confinement = {**worker.confinement, "landlock": 0, "complete": False}
-        pool.require(worker, settings)
+        try:
+            pool.require(worker, settings)
+        except ConfigError:
+            await worker.close()
+            raise
         return worker
 
     monkeypatch.setattr(pool, "start_worker", weak)

@@ -176,6 +176,7 @@ class Pool:
         self._all: set[WorkerHandle] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._stop = asyncio.Event()
         self.problem: HanseError | None = None
         self.replaced = 0
 
@@ -223,7 +224,8 @@ class Pool:
                 return
             except (HanseError, OSError, TimeoutError) as error:
                 self.problem = error if isinstance(error, HanseError) else WorkerDied(str(error))
-                await asyncio.sleep(delay)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), delay)
                 delay = min(delay * 2, 10)
 
     def status(self) -> dict[str, Any]:
@@ -239,8 +241,7 @@ class Pool:
     async def close(self) -> None:
         """End every worker."""
         self._closing = True
-        for task in tuple(self._tasks):
-            task.cancel()
+        self._stop.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(worker.close() for worker in self._all))
         self._all.clear()
