@@ -38,7 +38,8 @@ def expire(lakehouse: Lakehouse, product: str, table: Table, epoch: int) -> Tabl
     chain = _chain(table)
     rejected = sorted((s for s in found if s not in chain), key=lambda s: s.sequence_number or 0)
     leaving = [*chain[:-KEEP_SNAPSHOTS], *rejected[:-KEEP_REJECTED]]
-    history = {h.snapshot_id: h for h in lakehouse.verdicts.history(product, verdicts=False)}
+    known = (lakehouse.verdicts.find(product, s.snapshot_id) for s in leaving)
+    history = {entry.snapshot_id: entry for entry in known if entry}
     keep = _moments([history[s.snapshot_id] for s in chain if s in leaving and s.snapshot_id in history])
     moments = {s.snapshot_id: _write_moment(table, s) for s in leaving if s.snapshot_id in keep}
     uuid = str(table.metadata.table_uuid)

@@ -212,9 +212,9 @@ class Publisher:
 
     def _next_seq(self, con: duckdb.DuckDBPyConnection, table: Table) -> int:
         """One more than any publication of this product, rejected ones included."""
-        tried = [entry.seq for entry in self.lakehouse.verdicts.history(self.name, verdicts=False)]
+        tried = self.lakehouse.verdicts.last_seq(self.name)
         head = table.properties.get(HEAD, "0").split("/")[0]
-        return max(state.last_seq(con), int(head), *tried, 0) + 1
+        return max(state.last_seq(con), int(head), tried) + 1
 
     def _from_files(self, con: duckdb.DuckDBPyConnection, sink: SinkState, pending: Pending) -> Publication:
         """Steps 3 and 4."""
@@ -233,9 +233,6 @@ class Publisher:
         base = table.metadata.snapshot_by_id(pending.base) if pending.base else None
         added = snapshots.build(table, base, replace(written.change, properties=properties))
         made = added.snapshot.snapshot_id
-        self.lakehouse.verdicts.store_digests(
-            {f.file_path: files.digest(f.file_path) for f in written.change.added}
-        )
         asserted = [snapshots.on_ref(AUDIT, pending.base), snapshots.on_ref(MAIN, pending.base)]
         table = self._commit(asserted, [added, snapshots.set_ref(AUDIT, made)])
         reach("snapshot-made")
@@ -287,7 +284,8 @@ class Publisher:
         if verdict is None:
             verdict = audit.check(table, snapshot, self.product.contract, pending.oldest)
             reach("checked")
-            self.lakehouse.verdicts.store(pending.table_uuid, snapshot.snapshot_id, verdict)
+            digests = self._digests(table, pending, snapshot)
+            self.lakehouse.verdicts.store(pending.table_uuid, snapshot.snapshot_id, verdict, digests)
         reach("verdict-stored")
         if not verdict.passed:
             self._reject(con, sink, pending, snapshot, verdict)
@@ -295,6 +293,10 @@ class Publisher:
         self._move(pending.seq, pending.pub_id, pending.base, snapshot)
         reach("main-moved")
         return self._record(con, sink, pending, snapshot)
+
+    def _digests(self, table: Table, pending: Pending, snapshot: Snapshot) -> dict[str, tuple[str, int]]:
+        paths = [e.data_file.file_path for e in snapshots.entries(table.io, snapshot)]
+        return {path: files.digest(path) for path in paths if f"/{pending.pub_id}-" in path}
 
     def _move(self, seq: int, pub_id: str, base: int | None, snapshot: Snapshot) -> None:
         digest = files.digest(snapshot.manifest_list)[0]

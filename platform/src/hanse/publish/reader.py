@@ -68,7 +68,7 @@ class Reader:
 
     def head(self, full_name: str) -> SnapshotInfo | None:
         """The newest publication that readers see."""
-        return next((e for e in reversed(self.history(full_name)) if e.state in PUBLISHED), None)
+        return self.verdicts.newest(full_name)
 
     def scan(self, full_name: str, as_of: datetime | int | None = None) -> Scan:
         """The product now, at a moment, or at a publication's number or snapshot id.
@@ -78,7 +78,7 @@ class Reader:
         metadata = self._metadata(full_name)
         if as_of is None:
             current = metadata.current_snapshot()
-            info = self._info(full_name, current.snapshot_id) if current else None
+            info = self.verdicts.find(full_name, current.snapshot_id) if current else None
             return _scan(metadata, current, info)
         entry = self._entry(full_name, as_of)
         snapshot = metadata.snapshot_by_id(entry.snapshot_id)
@@ -93,10 +93,10 @@ class Reader:
 
     def rejected(self, full_name: str, seq: int) -> Scan:
         """A rejected publication, for inspection. Raises PublicationError when there is none."""
-        entry = next((e for e in self.history(full_name) if e.seq == seq and e.state == "rejected"), None)
+        entry = self.verdicts.find(full_name, seq)
         metadata = self._metadata(full_name)
         snapshot = metadata.snapshot_by_id(entry.snapshot_id) if entry else None
-        if entry is None or snapshot is None:
+        if entry is None or snapshot is None or entry.state != "rejected":
             raise PublicationError(f"no rejected publication {seq} of {full_name} is kept")
         return _scan(metadata, snapshot, entry)
 
@@ -111,10 +111,6 @@ class Reader:
         """The Iceberg metadata file of a table; None when there is no table."""
         rows = self._catalog(_TABLE, tuple(full_name.split(".", 1)))
         return rows[0][0] if rows else None
-
-    def _info(self, full_name: str, snapshot_id: int) -> SnapshotInfo | None:
-        found = (e for e in self.history(full_name) if e.snapshot_id == snapshot_id)
-        return next(found, None)
 
     def _catalog(self, query: str, parameters: tuple[Any, ...]) -> list[Any]:
         file = self.path / "catalog.db"
@@ -137,23 +133,19 @@ class Reader:
         raise AssertionError
 
     def _entry(self, full_name: str, as_of: datetime | int) -> SnapshotInfo:
-        seen = [e for e in self.history(full_name) if e.state in PUBLISHED]
         if isinstance(as_of, datetime):
             moment = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
-            found = [e for e in seen if e.committed_at <= moment][-1:]
+            found = self.verdicts.newest(full_name, moment)
         else:
-            found = [e for e in seen if as_of in (e.seq, e.snapshot_id)]
-        if not found:
-            first = seen[0].committed_at.isoformat() if seen else "never"
-            raise PublicationError(
-                f"{full_name} had nothing published then", got=str(as_of), expected=f"{first} or later"
-            )
-        return found[-1]
+            found = self.verdicts.find(full_name, as_of)
+        if found is None or found.state not in PUBLISHED:
+            raise PublicationError(f"{full_name} had nothing published then", got=str(as_of))
+        return found
 
     def _moment(self, full_name: str, entry: SnapshotInfo) -> str:
         if entry.metadata_file and entry.kept:
             return entry.metadata_file
-        kept = [e for e in self.history(full_name) if e.kept and e.state in PUBLISHED]
+        kept = self.verdicts.kept(full_name)
         near = min(kept, key=lambda e: abs(e.committed_at - entry.committed_at), default=None)
         fix = (
             f"the nearest kept is publication {near.seq}, of {near.committed_at.isoformat()}"

@@ -44,6 +44,7 @@ from hanse.errors import StaleWriter
 
 EPOCH = "hanse.epoch"
 MAX_MANIFESTS = 16
+MAX_REMEMBERED = 256
 
 
 class AssertEpoch(ValidatableTableRequirement):
@@ -162,7 +163,21 @@ def entries(io: FileIO, snapshot: Snapshot | None) -> list[ManifestEntry]:
     """The live files of a snapshot, data and deletes."""
     if snapshot is None:
         return []
-    return [e for m in snapshot.manifests(io) for e in m.fetch_manifest_entry(io, discard_deleted=True)]
+    return [entry for manifest in snapshot.manifests(io) for entry in live(io, manifest)]
+
+
+_live: dict[str, list[ManifestEntry]] = {}
+
+
+def live(io: FileIO, manifest: ManifestFile) -> list[ManifestEntry]:
+    """The live entries of a manifest; manifests never change, so the newest few hundred are remembered."""
+    found = _live.get(manifest.manifest_path)
+    if found is None:
+        found = manifest.fetch_manifest_entry(io, discard_deleted=True)
+        while len(_live) >= MAX_REMEMBERED:
+            del _live[next(iter(_live))]
+        _live[manifest.manifest_path] = found
+    return found
 
 
 def build(table: Table, parent: Snapshot | None, change: Change) -> AddSnapshotUpdate:
@@ -218,7 +233,7 @@ class _Manifests:
         kept: list[ManifestFile] = []
         rewritten: dict[ManifestContent, list[ManifestEntry]] = {}
         for manifest in manifests:
-            found = manifest.fetch_manifest_entry(io, discard_deleted=True)
+            found = live(io, manifest)
             if merge or any(e.data_file.file_path in removed for e in found):
                 rewritten.setdefault(manifest.content, []).extend(found)
             else:

@@ -19,6 +19,7 @@ from hanse.quality.result import CheckResult
 
 State = Literal["published", "rejected", "released", "discarded"]
 
+_SEEN = "state IN ('published', 'released')"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS verdict (
   table_uuid TEXT, snapshot_id INTEGER, passed INTEGER, checks TEXT, checked_at REAL,
@@ -79,16 +80,13 @@ class Verdicts:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._ready = False
 
     @contextmanager
     def _open(self, *, write: bool = False) -> Generator[sqlite3.Connection]:
-        if write and not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        con = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        con = sqlite3.connect(self._made() if write else self.path, timeout=30, isolation_level=None)
         try:
             if write:
-                con.execute("PRAGMA journal_mode=WAL")
-                con.executescript(_SCHEMA)
                 con.execute("BEGIN IMMEDIATE")
             yield con
             if write:
@@ -96,13 +94,31 @@ class Verdicts:
         finally:
             con.close()
 
-    def store(self, table_uuid: str, snapshot_id: int, verdict: Verdict) -> None:
-        """Keep a verdict; a second one on the same snapshot replaces the first."""
+    def _made(self) -> Path:
+        """The file, with its tables; made once a process."""
+        if not self._ready or not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            con = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            try:
+                con.execute("PRAGMA journal_mode=WAL")
+                con.executescript(_SCHEMA)
+            finally:
+                con.close()
+            self._ready = True
+        return self.path
+
+    def store(
+        self, table_uuid: str, snapshot_id: int, verdict: Verdict, digests: dict[str, tuple[str, int]]
+    ) -> None:
+        """Keep a verdict, in place of an earlier one, and SHA-256 and size of the snapshot's new files."""
         checks = json.dumps([c.as_dict() for c in verdict.checks], default=str)
         with self._open(write=True) as con:
             con.execute(
                 "INSERT OR REPLACE INTO verdict VALUES (?, ?, ?, ?, ?)",
                 (table_uuid, snapshot_id, verdict.passed, checks, verdict.checked_at.timestamp()),
+            )
+            con.executemany(
+                "INSERT OR REPLACE INTO digest VALUES (?, ?, ?)", [(p, d, n) for p, (d, n) in digests.items()]
             )
 
     def get(self, table_uuid: str, snapshot_id: int) -> Verdict | None:
@@ -159,19 +175,47 @@ class Verdicts:
                 [(path, path is not None, product, table_uuid, seq) for seq, path in moments.items()],
             )
 
-    def history(self, product: str, *, verdicts: bool = True) -> list[SnapshotInfo]:
+    def history(self, product: str) -> list[SnapshotInfo]:
         """All publications of a product, oldest first."""
+        return self._select("product = ? ORDER BY committed_at, seq", (product,))
+
+    def newest(self, product: str, at: datetime | None = None) -> SnapshotInfo | None:
+        """The newest publication that readers saw, at a moment or now."""
+        moment = at.timestamp() if at else float("inf")
+        found = self._select(
+            f"product = ? AND {_SEEN} AND committed_at <= ? ORDER BY committed_at DESC, seq DESC LIMIT 1",
+            (product, moment),
+        )
+        return found[0] if found else None
+
+    def find(self, product: str, number: int) -> SnapshotInfo | None:
+        """The publication with that number or snapshot id."""
+        found = self._select(
+            "product = ? AND ? IN (seq, snapshot_id) ORDER BY committed_at DESC LIMIT 1", (product, number)
+        )
+        return found[0] if found else None
+
+    def kept(self, product: str) -> list[SnapshotInfo]:
+        """Publications that can still be read, oldest first."""
+        return self._select(f"product = ? AND kept AND {_SEEN} ORDER BY committed_at", (product,))
+
+    def last_seq(self, product: str) -> int:
+        """The highest number of a publication, 0 when there is none."""
+        if not self.path.exists():
+            return 0
+        with self._open() as con:
+            row = con.execute("SELECT max(seq) FROM history WHERE product = ?", (product,)).fetchone()
+        return int(row[0] or 0)
+
+    def _select(self, where: str, parameters: tuple[Any, ...]) -> list[SnapshotInfo]:
         if not self.path.exists():
             return []
-        verdict = "v.passed, v.checks, v.checked_at" if verdicts else "NULL, NULL, NULL"
+        query = (
+            "SELECT h.*, v.passed, v.checks, v.checked_at FROM history h "  # noqa: S608
+            f"LEFT JOIN verdict v USING (table_uuid, snapshot_id) WHERE {where}"
+        )
         with self._open() as con:
-            con.row_factory = sqlite3.Row
-            rows = con.execute(
-                f"SELECT h.*, {verdict} FROM history h LEFT JOIN verdict v USING (table_uuid, snapshot_id)"  # noqa: S608
-                " WHERE product = ? ORDER BY committed_at, seq",
-                (product,),
-            ).fetchall()
-        return [_entry(tuple(row)) for row in rows]
+            return [_entry(row) for row in con.execute(query, parameters).fetchall()]
 
     def products(self) -> list[str]:
         """Full names that have a history."""
@@ -179,13 +223,6 @@ class Verdicts:
             return []
         with self._open() as con:
             return [str(r[0]) for r in con.execute("SELECT DISTINCT product FROM history ORDER BY 1")]
-
-    def store_digests(self, digests: dict[str, tuple[str, int]]) -> None:
-        """Keep the SHA-256 and size of data files, so that they can be scrubbed."""
-        with self._open(write=True) as con:
-            con.executemany(
-                "INSERT OR REPLACE INTO digest VALUES (?, ?, ?)", [(p, d, n) for p, (d, n) in digests.items()]
-            )
 
     def forget_digests(self, paths: Sequence[str]) -> None:
         """Drop the digests of files that were deleted."""
