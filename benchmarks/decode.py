@@ -1,6 +1,6 @@
 """Decode a million values to Arrow: a column at a time against one by one, on one core.
 
-    python benchmarks/decode.py [RECORDS]
+    python benchmarks/decode.py [RECORDS | --short]
 
 Prints records a second for Avro and JSON, flat records of seven fields, and how often the fast way is
 as fast as reading each value by itself (fastavro or json.loads, then Table.from_pylist) in the same run.
@@ -136,7 +136,7 @@ def main() -> None:
     from hanse.wire.decoder import Decoder
     from hanse.wire.json.decoder import JsonDecoder
 
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    count = 100_000 if "--short" in sys.argv else int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     sample = values(min(count, BATCH))
     repeats = max(1, count // len(sample))
     for name, made, decoder, slow in (
