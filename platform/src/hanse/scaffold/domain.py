@@ -43,14 +43,6 @@ def values(name: str) -> dict[str, str]:
         "record": f"{_camel(entity)}Recorded",
         "command": f"Record{_camel(entity)}",
         "aggregate": _camel(entity),
-        "imports": "\n".join(
-            sorted(
-                (
-                    "from hanse.domain import Application",
-                    f"from {name}.model import {_camel(entity)}, integration",
-                )
-            )
-        ),
     }
 
 
