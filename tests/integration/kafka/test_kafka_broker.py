@@ -21,9 +21,9 @@ from hanse.ports.event_log import OffsetRange, Record, TopicSpec
 pytestmark = pytest.mark.kafka
 
 
-@pytest.fixture
-def log(kafka_address: str) -> Iterator[KafkaLog]:
-    opened = KafkaLog(kafka_settings(kafka_address))
+@pytest.fixture(params=["confluent", "columnar"])
+def log(kafka_address: str, request: pytest.FixtureRequest) -> Iterator[KafkaLog]:
+    opened = KafkaLog(kafka_settings(f"{kafka_address}?reader={request.param}"))
     yield opened
     opened.close()
 
@@ -55,15 +55,18 @@ def test_the_command_starts_reports_and_stops_a_broker_that_keeps_its_data(
 def _outage(running: broker.Running) -> None:
     """The broker goes away and comes back: readers and writers ride it through."""
     folder = Path(running.folder)
-    log = KafkaLog(kafka_settings(running.address))
+    log = KafkaLog(kafka_settings(f"{running.address}?reader=confluent"))
+    other = KafkaLog(kafka_settings(f"{running.address}?reader=columnar"))
     log.create_topic(TopicSpec("outage.t", partitions=2))
     log.produce("outage.t", [Record(b"before", partition=0)])
     offsets = log.read("outage.t", {0: 0, 1: 0}, timeout_ms=5_000).next_offsets
     assert offsets == {0: 1, 1: 0}
+    assert other.read("outage.t", {0: 0, 1: 0}, timeout_ms=5_000).next_offsets == offsets
     broker.stop(folder)
-    began = time.monotonic()
-    assert log.read("outage.t", offsets, timeout_ms=300).rows.num_rows == 0
-    assert time.monotonic() - began < 45
+    for reader in (log, other):
+        began = time.monotonic()
+        assert reader.read("outage.t", offsets, timeout_ms=300).rows.num_rows == 0
+        assert time.monotonic() - began < 15
     places: list[tuple[int, int]] = []
     writer = threading.Thread(
         target=lambda: places.extend(log.produce("outage.t", [Record(b"during", partition=1)]))
@@ -72,9 +75,10 @@ def _outage(running: broker.Running) -> None:
     broker.start(folder, running.port, brief=True)
     writer.join(timeout=60)
     assert places == [(1, 0)]
-    fetched = log.read("outage.t", offsets, timeout_ms=30_000)
-    assert fetched.rows.column("value").to_pylist() == [b"during"]
-    log.close()
+    for reader in (log, other):
+        fetched = reader.read("outage.t", offsets, timeout_ms=30_000)
+        assert fetched.rows.column("value").to_pylist() == [b"during"]
+        reader.close()
 
 
 def test_a_reader_behind_a_retention_is_told(log: KafkaLog) -> None:

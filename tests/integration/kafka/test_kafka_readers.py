@@ -68,7 +68,7 @@ def read(log: KafkaLog, topic: str, step: int) -> tuple[pa.Table, dict[int, int]
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
 def test_both_readers_give_the_same_bytes(kafka_address: str, codec: str) -> None:
-    default = KafkaLog(kafka_settings(kafka_address))
+    default = KafkaLog(kafka_settings(f"{kafka_address}?reader=confluent"))
     columnar = KafkaLog(kafka_settings(f"{kafka_address}?reader=columnar"))
     topic = f"readers.{codec}"
     default.create_topic(TopicSpec(topic, partitions=3))

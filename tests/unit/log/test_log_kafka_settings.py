@@ -57,6 +57,28 @@ def test_options_that_break_guarantees_are_refused(option: str) -> None:
         kafka_settings(f"kafka://host:9092?{option}", {})
 
 
+@pytest.mark.parametrize(
+    ("options", "reader"),
+    [
+        ("", "columnar"),
+        ("?reader=confluent", "confluent"),
+        ("?security.protocol=SASL_SSL&sasl.mechanisms=SCRAM-SHA-512&sasl.username=a", "columnar"),
+        ("?security.protocol=SASL_SSL&sasl.mechanisms=OAUTHBEARER", "confluent"),
+        ("?security.protocol=SSL&ssl.keystore.location=k.p12", "confluent"),
+    ],
+)
+def test_the_columnar_reader_is_taken_where_it_knows_every_option(options: str, reader: str) -> None:
+    settings = kafka_settings(f"kafka://host:9092{options}", {})
+    assert settings.reader == reader
+    assert "reader" not in settings.options
+
+
+@pytest.mark.parametrize("options", ["reader=other", "reader=columnar&sasl.mechanisms=GSSAPI"])
+def test_a_reader_that_cannot_be_is_refused(options: str) -> None:
+    with pytest.raises(ConfigError, match="reader"):
+        kafka_settings(f"kafka://host:9092?{options}", {})
+
+
 def test_an_unknown_option_is_named() -> None:
     with pytest.raises(ConfigError, match="not accepted") as caught:
         KafkaLog(kafka_settings("kafka://127.0.0.1:1?no.such.option=1", {}))

@@ -3,8 +3,10 @@
 `kafka://host:port[,host:port…][?name=value&…]`: names are those of librdkafka's CONFIGURATION.md, as
 in `?security.protocol=SASL_SSL&sasl.mechanisms=SCRAM-SHA-512`. Each can also come from a variable, so
 that no password stands in a file: HANSE_KAFKA_SASL_PASSWORD is `sasl.password`. Variables win.
-Two names are Hanse's own: `reader` (`confluent`, or `columnar` for the reader that decodes whole
-record batches) and `replication` (of topics that are made; -1: the broker's default).
+Two names are Hanse's own. `replication` is that of topics that are made (-1: the broker's default).
+`reader` is `columnar`, which decodes whole record batches, or `confluent`, the client library's
+consumer; without it the columnar reader is taken when it knows every option of security and proxying
+that is given (PLAIN and SCRAM, PEM files, checking of names), and the other when not.
 """
 
 from __future__ import annotations
@@ -31,6 +33,19 @@ _OURS = {
 }
 
 
+_COLUMNAR = {
+    "security.protocol",
+    "sasl.mechanism",
+    "sasl.mechanisms",
+    "sasl.username",
+    "sasl.password",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.key.location",
+    "ssl.key.password",
+    "ssl.endpoint.identification.algorithm",
+    "enable.ssl.certificate.verification",
+}
 Option = str | int | float | bool
 
 
@@ -41,7 +56,7 @@ class KafkaSettings:
     servers: str
     options: dict[str, str]
     replication: int = -1
-    reader: str = "confluent"
+    reader: str = "columnar"
 
     def client(self, **more: Option) -> dict[str, Option]:
         """A configuration for a client; `more` wins, with underscores for dots in names."""
@@ -81,15 +96,32 @@ def kafka_settings(address: str, environ: Mapping[str, str] | None = None) -> Ka
             expected="1 or more, or -1 for the broker's",
             got=replication,
         )
-    reader = options.pop("reader", "confluent")
-    if reader not in {"confluent", "columnar"}:
-        raise ConfigError("there is no such Kafka reader", expected="confluent or columnar", got=reader)
-    return KafkaSettings(",".join(servers), options, int(replication), reader)
+    return KafkaSettings(",".join(servers), options, int(replication), _reader(options))
 
 
 def _is_server(text: str) -> bool:
     match = _SERVER.fullmatch(text)
     return match is not None and 0 < int(match[2]) <= 65_535
+
+
+def _reader(options: dict[str, str]) -> str:
+    """Takes `reader` out of the options; chooses when it is not there."""
+    unknown = sorted(
+        name for name in options if name.startswith(("ssl.", "sasl.", "socket.")) and name not in _COLUMNAR
+    )
+    mechanism = options.get("sasl.mechanisms") or options.get("sasl.mechanism") or "PLAIN"
+    if mechanism not in {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}:
+        unknown.append(f"sasl.mechanisms={mechanism}")
+    reader = options.pop("reader", "confluent" if unknown else "columnar")
+    if reader not in {"confluent", "columnar"}:
+        raise ConfigError("there is no such Kafka reader", expected="confluent or columnar", got=reader)
+    if reader == "columnar" and unknown:
+        raise ConfigError(
+            "the columnar reader does not know a Kafka option",
+            got=", ".join(unknown),
+            fix="read with `reader=confluent`",
+        )
+    return reader
 
 
 def _without_secrets(address: str) -> str:
