@@ -89,15 +89,17 @@ def checker(cls: type) -> Check:
 
     It returns one line (path, expected, got) or None.
     """
-    plan = [(name, _check_of(hint)) for name, hint in _hints(cls)]
+    plan = [(name, _quick_type(hint), _check_of(hint)) for name, hint in _hints(cls)]
 
     def check(instance: Any, path: str) -> str | None:
         if type(instance) is not cls:
             return _mistyped(path, cls.__name__, instance)
-        for name, test in plan:
-            problem = test(getattr(instance, name), f"{path}.{name}" if path else name)
-            if problem:
-                return problem
+        for name, quick, test in plan:
+            item = getattr(instance, name)
+            if type(item) is not quick:
+                problem = test(item, f"{path}.{name}" if path else name)
+                if problem:
+                    return problem
         return None
 
     return check
@@ -208,6 +210,12 @@ def _check_of(hint: Any) -> Check:
         return _mistyped(path, inner.__name__, item)
 
     return check_one
+
+
+def _quick_type(hint: Any) -> type | None:
+    """The type whose instances need no closer look."""
+    inner = _strip(hint)
+    return inner if isinstance(inner, type) and inner in (*_PLAIN, Decimal, date, UUID) else None
 
 
 def _element(hint: Any) -> Any:

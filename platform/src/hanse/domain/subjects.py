@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,6 +25,7 @@ from hanse.errors import ConcurrencyConflict, DecodeError, StoreError, SubjectFo
 PREFIX = "enc:v1:"
 _NONCE_BYTES = 12
 _CACHE = 100_000
+_UNKNOWN = object()
 
 
 class SubjectKeys:
@@ -40,19 +42,17 @@ class SubjectKeys:
             "CREATE TABLE IF NOT EXISTS subjects "
             "(subject TEXT PRIMARY KEY, key BLOB, forgotten_at TEXT) WITHOUT ROWID"
         )
-        self._ciphers: dict[str, AESGCM | None] = {}
+        self._ciphers: dict[str, Any] = {}
         self._fresh: dict[str, bytes] = {}
         self._batching = False
-        self._seen_version = self._data_version()
+        self._seen_version = -1
 
     def encrypt(self, subject: str, plaintext: str) -> str:
         """`enc:v1:` and the base64 of nonce, ciphertext and tag; a new subject gets a key.
 
         The key is durable on return, or in a `batch` when the batch ends. Raises SubjectForgotten.
         """
-        cipher = self._cipher(subject)
-        if cipher is None:
-            cipher = self._new_key(subject)
+        cipher = self._cipher(subject) or self._new_key(subject)
         nonce = os.urandom(_NONCE_BYTES)
         sealed = nonce + cipher.encrypt(nonce, plaintext.encode(), subject.encode())
         return PREFIX + urlsafe_b64encode(sealed).decode("ascii")
@@ -80,6 +80,7 @@ class SubjectKeys:
         Raises ConcurrencyConflict when another process made a key for one of them first: what was
         encrypted within the batch is then worthless and must be encrypted again.
         """
+        self._look_for_changes()
         self._batching = True
         try:
             yield
@@ -129,21 +130,21 @@ class SubjectKeys:
         self._connection.close()
 
     def _cipher(self, subject: str) -> AESGCM | None:
-        version = self._data_version()
-        if version != self._seen_version:
-            self._seen_version = version
-            self._ciphers = {s: self._ciphers[s] for s in self._fresh if s in self._ciphers}
-        if subject not in self._ciphers:
-            if len(self._ciphers) >= _CACHE and not self._fresh:
-                self._ciphers.clear()
-            row = self._connection.execute(
-                "SELECT key FROM subjects WHERE subject = ?", (subject,)
-            ).fetchone()
-            self._ciphers[subject] = AESGCM(row[0]) if row and row[0] else None
-        return self._ciphers[subject]
+        if not self._batching:
+            self._look_for_changes()
+        cipher = self._ciphers.get(subject, _UNKNOWN)
+        if cipher is not _UNKNOWN:
+            return cipher
+        if len(self._ciphers) >= _CACHE and not self._fresh:
+            self._ciphers.clear()
+        row = self._connection.execute("SELECT key FROM subjects WHERE subject = ?", (subject,)).fetchone()
+        if row is None:
+            return None
+        self._ciphers[subject] = cipher = AESGCM(row[0]) if row[0] else None
+        return cipher
 
     def _new_key(self, subject: str) -> AESGCM:
-        if self._connection.execute("SELECT 1 FROM subjects WHERE subject = ?", (subject,)).fetchone():
+        if subject in self._ciphers:
             raise SubjectForgotten("the data subject was forgotten and gets no new key")
         key = AESGCM.generate_key(256)
         if self._batching:
@@ -152,8 +153,14 @@ class SubjectKeys:
             return cipher
         with self._writing():
             self._connection.execute("INSERT OR IGNORE INTO subjects VALUES (?, ?, NULL)", (subject, key))
-        self._ciphers.pop(subject)
         return self._cipher(subject) or self._new_key(subject)
+
+    def _look_for_changes(self) -> None:
+        """Drop what is remembered when another connection has written; a batch looks once, at its start."""
+        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._seen_version:
+            self._seen_version = version
+            self._ciphers.clear()
 
     @contextmanager
     def _writing(self) -> Generator[None]:
@@ -169,6 +176,3 @@ class SubjectKeys:
             raise StoreError(
                 "cannot write the keys of subjects", where=str(self._path), got=str(error)
             ) from error
-
-    def _data_version(self) -> int:
-        return self._connection.execute("PRAGMA data_version").fetchone()[0]
