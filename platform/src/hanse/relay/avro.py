@@ -8,7 +8,8 @@ every schema that has anything else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -22,7 +23,7 @@ from hanse.errors import SchemaError
 Writer = Callable[[dict[str, Any]], bytes]
 Encode = Callable[[Any], bytes]
 
-REMEMBERED = 20_000
+REMEMBERED = 50_000
 _LONG_TEXT = 200
 _ERRORS = (TypeError, ValueError, AttributeError, OverflowError, ArithmeticError, KeyError)
 _GROUPS = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
@@ -30,18 +31,19 @@ _LAST = [bytes((n,)) if n < 128 else bytes((n & 127 | 128, n >> 7)) for n in ran
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
-def record_writer(parsed: Any, prefix: bytes) -> Writer:
+def record_writer(parsed: Any, prefix: bytes, memory: Memory | None = None) -> Writer:
     """The function that writes a value under the parsed schema, behind `prefix`.
 
-    It raises SchemaError when a field is missing or has the wrong type; fields that the schema does not
-    have are the caller's to refuse.
+    It raises SchemaError when the value has not exactly the schema's fields, or a field the wrong type.
+    Writers that share a `memory` share what they have seen: the id in one topic is the id in another.
     """
-    plan = [(field["name"], _field(field["type"])) for field in parsed["fields"]]
-    flat = {name: _Remembering(encode) for name, encode in plan if encode is not None}
+    memory = {} if memory is None else memory
+    plan = [(field["name"], _remembering(field["type"], memory)) for field in parsed["fields"]]
+    flat = {name: encode for name, encode in plan if encode is not None}
     return _flat_writer(flat, prefix) if 1 < len(flat) == len(plan) else _general_writer(parsed, prefix)
 
 
-class _Remembering(dict[Any, bytes]):
+class Remembering(dict[Any, bytes]):
     """The bytes of the values seen; others are encoded on the way, and remembered unless they are long."""
 
     def __init__(self, encode: Encode) -> None:
@@ -57,17 +59,36 @@ class _Remembering(dict[Any, bytes]):
         return data
 
 
-def _flat_writer(plan: dict[str, _Remembering], prefix: bytes) -> Writer:
+Memory = dict[str, Remembering]
+"""What was seen, by the type of the fields."""
+
+
+def _remembering(schema: Any, memory: Memory) -> Remembering | None:
+    name = json.dumps(schema, sort_keys=True)
+    if name not in memory:
+        encode = _field(schema, memory)
+        if encode is None:
+            return None
+        memory[name] = Remembering(encode)
+    return memory[name]
+
+
+def _flat_writer(plan: dict[str, Remembering], prefix: bytes) -> Writer:
     names = tuple(plan)
     pick = itemgetter(*names)
     encoders: list[Encode] = [plan[name].__getitem__ for name in names]
+    count = len(names)
 
     def write(value: dict[str, Any]) -> bytes:
+        if len(value) != count:
+            raise _other_fields(names, value)
         try:
             return prefix + b"".join(
                 [encode(item) for encode, item in zip(encoders, pick(value), strict=True)]
             )
         except _ERRORS as error:
+            if value.keys() != plan.keys():
+                raise _other_fields(names, value) from error
             raise SchemaError(
                 "a value does not fit its schema", where=_culprit(plan, value), got=str(error)
             ) from error
@@ -75,7 +96,15 @@ def _flat_writer(plan: dict[str, _Remembering], prefix: bytes) -> Writer:
     return write
 
 
-def _culprit(plan: dict[str, _Remembering], value: dict[str, Any]) -> str:
+def _other_fields(names: Iterable[str], value: dict[str, Any]) -> SchemaError:
+    return SchemaError(
+        "a value has other fields than its schema",
+        expected=", ".join(sorted(names)),
+        got=", ".join(sorted(value)),
+    )
+
+
+def _culprit(plan: dict[str, Remembering], value: dict[str, Any]) -> str:
     for name, encoder in plan.items():
         try:
             encoder[value[name]]
@@ -85,7 +114,11 @@ def _culprit(plan: dict[str, _Remembering], value: dict[str, Any]) -> str:
 
 
 def _general_writer(parsed: Any, prefix: bytes) -> Writer:
+    names = [field["name"] for field in parsed["fields"]]
+
     def write(value: dict[str, Any]) -> bytes:
+        if value.keys() != set(names):
+            raise _other_fields(names, value)
         buffer = BytesIO()
         buffer.write(prefix)
         try:
@@ -97,14 +130,14 @@ def _general_writer(parsed: Any, prefix: bytes) -> Writer:
     return write
 
 
-def _field(schema: Any) -> Encode | None:
+def _field(schema: Any, memory: Memory) -> Encode | None:
     """The encoder of a field, or None when only the general writer can do it."""
     if isinstance(schema, list):
-        return _nullable(schema)
+        return _nullable(schema, memory)
     if isinstance(schema, dict):
         logical = schema.get("logicalType")
         if logical is None:
-            return _field(schema["type"]) if isinstance(schema["type"], str) else None
+            return _field(schema["type"], memory) if isinstance(schema["type"], str) else None
         if logical == "timestamp-millis":
             return _timestamp(timedelta(milliseconds=1))
         if logical == "timestamp-micros":
@@ -115,15 +148,15 @@ def _field(schema: Any) -> Encode | None:
     return {"string": _string, "int": _integer(31), "long": _integer(63), "boolean": _boolean}.get(schema)
 
 
-def _nullable(union: list[Any]) -> Encode | None:
+def _nullable(union: list[Any], memory: Memory) -> Encode | None:
     if len(union) != 2 or union.count("null") != 1:
         return None
     null = union.index("null")
-    encode = _field(union[1 - null])
-    if encode is None:
+    inner = _remembering(union[1 - null], memory)
+    if inner is None:
         return None
     nothing, something = _varint(null), _varint(1 - null)
-    return lambda item: nothing if item is None else something + encode(item)
+    return lambda item: nothing if item is None else something + inner[item]
 
 
 def _varint(number: int) -> bytes:

@@ -13,7 +13,7 @@ from fastavro.schema import SchemaParseException
 
 from hanse.errors import ConfigError, SchemaError
 from hanse.model.envelope import MAX_ORDINAL, SPEC_VERSION, Envelope, record_position
-from hanse.relay.avro import record_writer
+from hanse.relay.avro import Memory, record_writer
 
 if TYPE_CHECKING:
     from hanse.domain.application import Publish
@@ -134,11 +134,10 @@ def read_schema(topic: Topic) -> str:
 class TopicWriter:
     """Writes the records of one topic under its registered schema."""
 
-    def __init__(self, topic: Topic, registered: RegisteredSchema) -> None:
+    def __init__(self, topic: Topic, registered: RegisteredSchema, memory: Memory) -> None:
         self.topic = topic
         parsed: Any = fastavro.parse_schema(json.loads(registered.schema))
-        self._names = frozenset(field["name"] for field in parsed["fields"])
-        self._write = record_writer(parsed, b"\x00" + registered.id.to_bytes(4, "big"))
+        self._write = record_writer(parsed, b"\x00" + registered.id.to_bytes(4, "big"), memory)
         self._type = str(parsed["name"]).encode()
         self._schema = f"/subjects/{registered.subject}/versions/{registered.version}".encode()
         self._key_column = topic.key[0] if len(topic.key) == 1 else None
@@ -154,14 +153,6 @@ class TopicWriter:
                 where=f"position {origin.position}",
                 expected=f"at most {MAX_ORDINAL + 1}",
             )
-        value = published.value
-        if value is not None and (len(value) != len(self._names) or value.keys() != self._names):
-            raise SchemaError(
-                f"a mapping gives {self.topic.full_name} other fields than its schema has",
-                where=str(self.topic.schema_path),
-                expected=", ".join(sorted(self._names)),
-                got=", ".join(sorted(value)),
-            )
         key = self._key(published)
         headers = (
             *origin.values,
@@ -171,14 +162,25 @@ class TopicWriter:
             key,
             b"%d" % record_position(origin.position, ordinal),
         )
-        return Produced(published.topic, key, None if value is None else self._write(value), origin, headers)
+        return Produced(published.topic, key, self._value(published.value), origin, headers)
+
+    def _value(self, value: dict[str, Any] | None) -> bytes | None:
+        try:
+            return None if value is None else self._write(value)
+        except SchemaError as error:
+            raise SchemaError(
+                f"{self.topic.full_name}: {error.what}",
+                where=f"{self.topic.schema_path} {error.where or ''}".strip(),
+                expected=error.expected,
+                got=error.got,
+            ) from error
 
     def _key(self, published: Publish) -> bytes:
         value = published.value
         if value is not None and self._key_column is not None:
-            parts: Sequence[Any] = (value[self._key_column],)
+            parts: Sequence[Any] = (value.get(self._key_column),)
         else:
-            parts = (published.key or ()) if value is None else [value[name] for name in self.topic.key]
+            parts = (published.key or ()) if value is None else [value.get(name) for name in self.topic.key]
         if len(parts) != len(self.topic.key) or None in parts:
             raise SchemaError(
                 f"a record for {self.topic.full_name} has no key", expected=", ".join(self.topic.key)

@@ -12,6 +12,7 @@ from hanse.domain.storage import EventSerializer
 from hanse.errors import ConfigError, HanseError, SchemaError
 from hanse.ports.event_log import TopicSpec
 from hanse.ports.event_store import RELAY
+from hanse.relay.avro import Memory
 from hanse.relay.records import Origin, Produced, Rows, TopicWriter, read_schema
 
 if TYPE_CHECKING:
@@ -97,8 +98,10 @@ class Relay:
         self._epoch = self._store.claim_relay(RELAY)
         try:
             texts = {topic: read_schema(topic) for topic in self._domain.topics}
+            memory: Memory = {}
             for topic, text in texts.items():
-                self._writers[topic.name] = TopicWriter(topic, self._registry.register(topic.subject, text))
+                registered = self._registry.register(topic.subject, text)
+                self._writers[topic.name] = TopicWriter(topic, registered, memory)
             for topic in texts:
                 self._log.create_topic(_spec(topic))
             self.position = self._store.relayed(RELAY)
