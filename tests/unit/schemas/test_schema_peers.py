@@ -142,7 +142,7 @@ def test_another_parser_sees_the_same_fields() -> None:
         'syntax = "proto3"; enum E { option allow_alias = true; Z = 0; Y = 0; reserved 5 to max; }',
         'syntax = "proto3"; message M {} service S { rpc A (stream M) returns (stream M); }',
         'syntax = "proto2"; message M { optional group G = 1 { optional int32 a = 1; } }',
-        "/* c */ syntax = 'proto3'; // d\nimport public 'google/protobuf/any.proto'; message M { int32 a = 0x1; }",
+        "/* c */ syntax = 'proto3'; // d\nimport 'google/protobuf/any.proto'; message M { int32 a = 0x1; }",
         'syntax = "proto3"; message message { int32 reserved = 1; string option_ = 2; bytes to = 3; }',
     ],
 )

@@ -390,7 +390,12 @@ class _Comparison:
 
 
 def _followed(node: Node) -> Node:
-    return node.inner if node.kind == "reference" and node.inner is not None else node
+    """What a reference stands for, through references to references; one that only meets itself stays."""
+    seen = {id(node)}
+    while node.kind == "reference" and node.inner is not None and id(node.inner) not in seen:
+        node = node.inner
+        seen.add(id(node))
+    return node
 
 
 def _open(node: Node, *, patterns: bool = False) -> bool:
