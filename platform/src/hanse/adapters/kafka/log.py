@@ -13,9 +13,10 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
+from itertools import repeat
 from typing import Any, cast
 
 import numpy as np
@@ -24,7 +25,6 @@ from confluent_kafka import (
     IsolationLevel,
     KafkaError,
     KafkaException,
-    Message,
     Producer,
     TopicCollection,
     TopicPartition,
@@ -181,14 +181,14 @@ class KafkaLog:
         """
         body, wanted = rows_of.from_records(records)
         targets = self._targets(topic, body, wanted)
-        offsets = self._send(topic, list(zip(targets.tolist(), _fields(body), strict=True)))
+        offsets = self._send(topic, targets.tolist(), body)
         return list(zip(targets.tolist(), offsets, strict=True))
 
     def produce_table(self, topic: str, rows: pa.Table) -> dict[int, OffsetRange]:
         """Append an Arrow table durably, in order; the range that encloses each partition's rows."""
         body, wanted = rows_of.from_table(rows)
         targets = self._targets(topic, body, wanted)
-        offsets = np.asarray(self._send(topic, list(zip(targets.tolist(), _fields(body), strict=True))))
+        offsets = np.asarray(self._send(topic, targets.tolist(), body))
         return {
             int(p): OffsetRange(int(offsets[targets == p].min()), int(offsets[targets == p].max()) + 1)
             for p in np.unique(targets)
@@ -205,47 +205,56 @@ class KafkaLog:
         partitions = self._partitions[topic]
         return self._null_keys.fill(rows_of.place(body, wanted, partitions, topic), partitions)
 
-    def _send(self, topic: str, rows: list[tuple[int, dict[str, Any]]]) -> list[int]:
-        offsets = [-1] * len(rows)
-        failed: list[KafkaError] = []
-        done = [0]
+    def _send(self, topic: str, targets: list[int], body: pa.RecordBatch) -> list[int]:
+        """The offset of each row, once all are acknowledged.
 
-        def delivered(row: int, error: KafkaError | None, message: Message) -> None:
-            done[0] += 1
+        A partition's acknowledgements come in the order of its records: so does idempotence have it.
+        """
+        offsets: dict[int, list[int]] = {p: [] for p in set(targets)}
+        failed: list[KafkaError] = []
+        done = 0
+
+        def delivered(error: KafkaError | None, message: Any) -> None:
+            nonlocal done
+            done += 1
             if error is not None:
                 failed.append(error)
             else:
-                offset = message.offset()
-                offsets[row] = -1 if offset is None else offset
+                offsets[message.partition()].append(message.offset())
 
-        for row, (partition, fields) in enumerate(rows):
+        produce, poll = self._producer.produce, self._producer.poll
+        stamps: list[int] = body.column("timestamp").cast(pa.int64()).to_pylist()
+        keys, values = body.column("key").to_pylist(), body.column("value").to_pylist()
+        rows = zip(values, keys, targets, repeat(delivered), stamps, _headers(body), strict=False)
+        for number, (value, key, partition, callback, stamp, headers) in enumerate(rows):
             while True:
                 try:
-                    self._producer.produce(
-                        topic, partition=partition, on_delivery=partial(delivered, row), **fields
-                    )
+                    produce(topic, value, key, partition, callback, None, stamp, headers)
                     break
                 except BufferError:
-                    self._producer.poll(0.05)
+                    poll(0.05)
                 except KafkaException as error:
                     raise self._named(error.args[0], topic) from error
-            if row & 1_023 == 1_023:
-                self._producer.poll(0)
-        while done[0] < len(rows):
-            self._producer.poll(0.1)
+            if number & 1_023 == 1_023:
+                poll(0)
+        while done < len(targets):
+            poll(0.1)
         if failed:
-            self._partitions.pop(topic, None)
-            error = self._named(failed[0], topic)
-            stored = len(rows) - len(failed)
-            if isinstance(error, UnknownTopic):
-                raise error
-            raise LogError(
-                f"the broker did not store {len(failed)} of {len(rows)} records ({stored} are stored)",
-                where=f"topic {topic}, {self.settings.servers}",
-                got=failed[0].str(),
-                fix="send again; readers that keep positions drop what comes twice",
-            )
-        return offsets
+            raise self._not_stored(topic, failed, len(targets))
+        places = {p: iter(found) for p, found in offsets.items()}
+        return [next(places[p]) for p in targets]
+
+    def _not_stored(self, topic: str, failed: list[KafkaError], count: int) -> LogError:
+        self._partitions.pop(topic, None)
+        error = self._named(failed[0], topic)
+        if isinstance(error, UnknownTopic):
+            return error
+        return LogError(
+            f"the broker did not store {len(failed)} of {count} records ({count - len(failed)} are stored)",
+            where=f"topic {topic}, {self.settings.servers}",
+            got=failed[0].str(),
+            fix="send again; readers that keep positions drop what comes twice",
+        )
 
     # reading
 
@@ -443,15 +452,9 @@ def _positive(text: str) -> int | None:
     return None if int(text) < 0 else int(text)
 
 
-def _fields(body: pa.RecordBatch) -> list[dict[str, Any]]:
+def _headers(body: pa.RecordBatch) -> Iterable[list[tuple[str, bytes]] | None]:
     """For each row what `Producer.produce` takes."""
-    stamps = body.column("timestamp").cast(pa.int64()).to_pylist()
-    keys, values = body.column("key").to_pylist(), body.column("value").to_pylist()
     lists: list[list[dict[str, Any]]] = body.column("headers").to_pylist()
     if not any(lists):
-        return [{"key": k, "value": v, "timestamp": t} for k, v, t in zip(keys, values, stamps, strict=True)]
-    headers = [[(h["name"], h["value"]) for h in hs] for hs in lists]
-    return [
-        {"key": k, "value": v, "timestamp": t, "headers": h}
-        for k, v, t, h in zip(keys, values, stamps, headers, strict=True)
-    ]
+        return repeat(None)
+    return ([(h["name"], h["value"]) for h in headers] for headers in lists)
