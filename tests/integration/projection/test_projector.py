@@ -218,3 +218,32 @@ def test_any_batch_size_gives_what_one_batch_gives(mesh: ProjectionMesh, seed: i
     assert table(parts) == table(whole)
     expected = sum((v["amount"] for v in values), Decimal(0))
     assert sum(row[3] for row in table(parts)) == expected
+
+
+def test_a_topic_of_plain_json_that_hanse_does_not_own(mesh: ProjectionMesh) -> None:
+    import json
+
+    from hanse.model.mesh import Topic
+
+    schema = {
+        "type": "object",
+        "required": ["id", "at"],
+        "properties": {
+            "id": {"type": "string"},
+            "n": {"type": "integer"},
+            "at": {"type": "string", "format": "date-time"},
+        },
+    }
+    path = mesh.root / "clicks.schema.json"
+    path.write_text(json.dumps(schema))
+    mesh.topics = (*mesh.topics, Topic("shop", "clicks", path, ("id",), event_time="at"))
+    mesh.log.create_topic(TopicSpec("shop.clicks", 2))
+    values = [b'{"id":"k%d","n":%d,"at":"2026-01-01T00:00:00Z"}' % (i, i) for i in range(20)]
+    records = [Record(v, None, (("content-type", b"application/json"),)) for v in values]
+    mesh.log.produce("shop.clicks", [*records, Record(values[0] + values[1], None), Record(b"", None)])
+    sql = "SELECT COUNT(*) AS clicks, SUM(n) AS n, MAX(at) AS latest, 'all' AS what FROM clicks"
+    columns = (("clicks", "BIGINT"), ("n", "BIGINT"), ("latest", "TIMESTAMP(6)"), ("what", "STRING"))
+    projector = mesh.projector(mesh.product(sql, columns, key=("what",), inputs=("shop.clicks",)))
+    report = projector.run_to_head()
+    assert (report.applied, report.poison) == (20, 2)
+    assert table(projector)[0][:2] == (20, 190)

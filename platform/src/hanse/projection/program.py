@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from hanse.errors import ConfigError, SchemaError, UnsupportedSQL
 from hanse.model.mesh import MeshModel, Product, Topic
-from hanse.wire.avro.schema import AvroType, parse
-from hanse.wire.avro.types import arrow_schema, sql_of_arrow
+from hanse.wire.avro.types import sql_of_arrow
+from hanse.wire.formats import columns_of, format_of
 
 MAX_SQL = 1_000_000
 METADATA = {
@@ -125,32 +127,32 @@ def _no_topic(product: Product, model: MeshModel, name: str) -> ConfigError:
     )
 
 
-def topic_schema(topic: Topic) -> tuple[str, AvroType]:
-    """The reader's schema of a topic, as text and as types. Raises ConfigError, naming the file."""
+def topic_schema(topic: Topic) -> tuple[str, pa.Schema]:
+    """The reader's schema of a topic, as text and as columns. Raises ConfigError, naming the file."""
     where = str(topic.schema_path)
     try:
         text = topic.schema_path.read_bytes().decode("utf-8")
-        kind = parse(text)
-        columns = arrow_schema(kind).names
+        schema = columns_of(text, format_of(topic.schema_path))
     except (OSError, UnicodeDecodeError, SchemaError) as error:
         raise ConfigError(
             f"the schema of topic {topic.full_name} cannot be used", where=where, got=str(error)
         ) from error
-    missing = [c for c in (*topic.key, *([topic.event_time] if topic.event_time else [])) if c not in columns]
+    needed = (*topic.key, *([topic.event_time] if topic.event_time else []))
+    missing = [column for column in needed if column not in schema.names]
     if missing:
         raise ConfigError(
             f"the schema of topic {topic.full_name} lacks its key or its event time",
             where=where,
             expected=", ".join(missing),
-            got=", ".join(columns),
+            got=", ".join(schema.names),
         )
-    return text, kind
+    return text, schema
 
 
 def source_table(topic: Topic, sql: str = "") -> str:
     """CREATE TABLE of a topic; metadata columns only when `sql` speaks of them."""
-    _, kind = topic_schema(topic)
-    lines = [f"{_quoted(f.name)} {sql_of_arrow(f.type)}" for f in arrow_schema(kind)]
+    _, schema = topic_schema(topic)
+    lines = [f"{_quoted(f.name)} {sql_of_arrow(f.type)}" for f in schema]
     for name in metadata_columns(sql):
         column, key = METADATA[name]
         lines.append(f"{_quoted(name)} {column} METADATA FROM '{key}' VIRTUAL")

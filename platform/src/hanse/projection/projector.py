@@ -34,7 +34,7 @@ from hanse.projection.program import (
     relocated,
     topic_schema,
 )
-from hanse.wire.decoder import Decoder
+from hanse.wire.formats import decoder_for, format_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -131,7 +131,10 @@ class Projector:
         metadata = metadata_columns(read_sql(product))
         self.topics = input_topics(product, model)
         self._preparers = {
-            t.full_name: Preparer(t, Decoder(registry, topic_schema(t)[0]), metadata) for t in self.topics
+            t.full_name: Preparer(
+                t, decoder_for(registry, topic_schema(t)[0], format_of(t.schema_path)), metadata
+            )
+            for t in self.topics
         }
         self.threshold = _threshold(product)
         self._engine: Engine | None = None
