@@ -23,6 +23,7 @@ from .catalog import Catalog
 from .security import BodyTooLarge, Guarded
 from .sql.pool import PoolSettings
 from .sql.service import Limits
+from .tokens import Tokens
 from .view import MeshView
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ STATIC = Path(__file__).parent / "static"
 
 
 def create_app(
-    mesh: Mesh | MeshView, *, settings: PoolSettings | None = None, limits: Limits | None = None
+    mesh: Mesh | MeshView,
+    *,
+    settings: PoolSettings | None = None,
+    limits: Limits | None = None,
+    tokens: Tokens | None = None,
 ) -> FastAPI:
     """The catalog of a mesh as an ASGI application. Its query workers start and end with its lifespan."""
     view = _view_of(mesh)
@@ -67,7 +72,7 @@ def create_app(
     app.add_exception_handler(BodyTooLarge, _on_large)
     app.add_exception_handler(Exception, _on_crash)
     app.add_middleware(_SmallGzip, minimum_size=2_048)
-    app.add_middleware(Guarded, hosts=_hosts(mesh))
+    app.add_middleware(Guarded, hosts=_hosts(mesh), tokens=tokens or _tokens_of(mesh))
     return app
 
 
@@ -89,6 +94,11 @@ def _view_of(mesh: Mesh | MeshView) -> MeshView:
 
         return HanseView(mesh)
     return mesh
+
+
+def _tokens_of(mesh: Mesh | MeshView) -> Tokens | None:
+    settings = getattr(mesh, "settings", None)
+    return Tokens(settings.data / "catalog.db") if settings is not None else None
 
 
 def _hosts(mesh: Mesh | MeshView) -> set[str]:

@@ -13,6 +13,7 @@ from hanse.errors import ConfigError
 
 if TYPE_CHECKING:
     from .sql.service import Answer, Query
+    from .tokens import Tokens
     from .view import MeshView
 
 FORMATS = ("table", "json", "csv", "arrow", "parquet")
@@ -164,3 +165,47 @@ def _cell(value: Any) -> Any:
     if isinstance(value, (dict, list)):
         return Text(json.dumps(value, ensure_ascii=False, default=str))
     return Text(str(value))
+
+
+token = typer.Typer(add_completion=False, no_args_is_help=True, help="Access tokens of the catalog.")
+
+
+def _tokens() -> Tokens:
+    from hanse.settings import load_settings
+
+    from .tokens import Tokens
+
+    return Tokens(load_settings().data / "catalog.db")
+
+
+@token.command("new")
+def token_new(
+    name: Annotated[str, typer.Argument(help="Who uses it.")],
+    grant: Annotated[
+        list[str] | None,
+        typer.Option("--grant", help="<domain>.<product>, <domain>.* or *; may be repeated."),
+    ] = None,
+    days: Annotated[int, typer.Option(help="Days until it expires.")] = 90,
+) -> None:
+    """Issue a token; its text is shown once."""
+    text, kept = _tokens().issue(name, grant or [], days)
+    typer.echo(text)
+    typer.secho(
+        f"token {kept.id} for {kept.name}, until {kept.expires_at:%Y-%m-%d}; it is not shown again", err=True
+    )
+
+
+@token.command("list")
+def token_list() -> None:
+    """Show the tokens, never their text."""
+    for kept in _tokens().list():
+        typer.echo(
+            f"{kept.id}  {kept.state:8}  {kept.expires_at:%Y-%m-%d}  {kept.name}  {' '.join(kept.grants)}"
+        )
+
+
+@token.command("revoke")
+def token_revoke(token_id: Annotated[str, typer.Argument(help="The token's id, from the list.")]) -> None:
+    """End a token at once."""
+    _tokens().revoke(token_id)
+    typer.echo(f"token {token_id} is revoked")

@@ -21,11 +21,13 @@ from hanse.model.mesh import Product
 
 from .api import Text, Values, catalog_of, given_parameters, reader_of
 from .catalog import FACETS, HEALTH_BUDGET, Catalog, Listed
+from .changes import compare
 from .health import Health, ago
 from .icons import icon
 from .lineage import Lineage
 from .present import page_of
-from .sql.service import Query, check_moment
+from .problems import NotFound
+from .sql.service import Answer, Query, check_moment
 from .sql.text import parameters_of
 from .view import Snapshot
 
@@ -242,7 +244,7 @@ def _uses(request: Request, found: Product) -> list[tuple[str, str]]:
     )
     return [
         ("Shell", f'hanse sql "SELECT * FROM {name}"'),
-        ("Python", f'hanse_catalog.client.Client("{base}").query("SELECT * FROM {name}").to_pandas()'),
+        ("Python", f'hanse.client.Client("{base}").query("SELECT * FROM {name}").to_pandas()'),
         ("curl", f"curl '{address}'"),
     ]
 
@@ -252,6 +254,10 @@ async def _table(catalog: Catalog, query: Query, request: Request) -> dict[str, 
     if catalog.sandbox_problem is not None:
         raise catalog.sandbox_problem
     answer = await catalog.queries.open(query, reader_of(request).may_query)
+    return await _grid(answer)
+
+
+async def _grid(answer: Answer) -> dict[str, Any]:
     result = json.loads(await answer.read(), parse_float=Decimal)
     for column in result["columns"]:
         column["numeric"] = column["type"].startswith(_NUMERIC)
@@ -309,6 +315,33 @@ def _lineage(lineage: Lineage, found: Product, hops: int) -> dict[str, Any]:
         "downstream": [n for n in graph.nodes if n.hop > 0],
         "expandable": any(n.more for n in graph.nodes),
     }
+
+
+@router.get("/products/{domain}/{name}/changes")
+async def changes(
+    request: Request,
+    domain: str,
+    name: str,
+    earlier: Annotated[str, Q(alias="from", max_length=64)],
+    later: Annotated[str, Q(alias="to", max_length=64)],
+) -> Response:
+    """The rows that differ between two moments."""
+    catalog, reader = catalog_of(request), reader_of(request)
+    found = await asyncio.to_thread(catalog.product, domain, name, reader)
+    if not reader.may_query(found):
+        raise NotFound(f"the rows of {found.full_name} are for granted readers")
+    if catalog.sandbox_problem is not None:
+        raise catalog.sandbox_problem
+    difference = await compare(catalog.queries, found, earlier, later)
+    return _page(
+        "changes.html",
+        section="products",
+        p=found,
+        earlier=earlier,
+        later=later,
+        counts=difference.counts,
+        result=await _grid(difference.rows),
+    )
 
 
 @router.get("/domains")

@@ -9,6 +9,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import problems
+from .access import Reader
+from .tokens import Tokens
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -31,8 +33,9 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 class Guarded:
     """ASGI middleware: refuses foreign hosts, odd methods and large bodies; adds the headers."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], tokens: Tokens | None = None) -> None:
         self._app = app
+        self._tokens = tokens
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,6 +54,15 @@ class Guarded:
         if refusal is not None:
             await refusal(scope, receive, send_with_headers)
             return
+        given = Headers(scope=scope).get("authorization")
+        if given is not None:
+            reader = self._reader(given)
+            if reader is None:
+                refusal = problems.plain(401, "the access token is unknown, expired or revoked")
+                refusal.headers["WWW-Authenticate"] = "Bearer"
+                await refusal(scope, receive, send_with_headers)
+                return
+            scope.setdefault("state", {})["reader"] = reader
         await self._app(scope, _bounded(receive), send_with_headers)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
@@ -72,6 +84,12 @@ class Guarded:
         ):
             return problems.plain(403, "a page of another site may not send this")
         return None
+
+    def _reader(self, given: str) -> Reader | None:
+        scheme, _, text = given.partition(" ")
+        if scheme.lower() != "bearer" or self._tokens is None:
+            return None
+        return self._tokens.reader(text.strip())
 
     def _known(self, host: str) -> bool:
         if "*" in self._hosts:

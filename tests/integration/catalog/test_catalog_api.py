@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
-from hanse.errors import ConfigError
-from helpers.catalog_mesh import SampleMesh
 
+from hanse.errors import ConfigError
 from hanse_catalog.app import create_app
 from hanse_catalog.sql.pool import PoolSettings
 from hanse_catalog.sql.service import Limits
+from helpers.catalog_mesh import SampleMesh
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from hanse.bootstrap import Mesh
-from publishing import Bench, bench, make_product
 
+from hanse.bootstrap import Mesh
 from hanse_catalog.app import create_app
 from hanse_catalog.meshview import HanseView
+from publishing import Bench, bench, make_product
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,21 @@ def test_pages_show_it(client: TestClient) -> None:
         assert answer.status_code == 200 and "not_negative" in answer.text
 
 
-def test_a_new_publication_and_a_changed_descriptor_are_seen(root: Path, client: TestClient, made: Bench) -> None:
+def test_changes_between_two_snapshots_are_told_by_key(client: TestClient) -> None:
+    page = client.get(
+        "/products/d/p/changes", params={"from": "1", "to": "2"}, headers={"accept": "text/html"}
+    )
+    assert page.status_code == 200
+    assert "1 added, 1 changed, 1 removed" in page.text
+    same = client.get(
+        "/products/d/p/changes", params={"from": "2", "to": "2"}, headers={"accept": "text/html"}
+    )
+    assert "Nothing changed" in same.text
+
+
+def test_a_new_publication_and_a_changed_descriptor_are_seen(
+    root: Path, client: TestClient, made: Bench
+) -> None:
     made.feed([("a", 5), ("z", 9)])
     made.publish()
     assert {"k": "z", "n": 9} in rows(client)
@@ -125,7 +139,10 @@ def hanse(root: Path, *arguments: str, check: bool = True) -> subprocess.Complet
 def test_the_sql_command_in_every_form(root: Path, made: Bench, tmp_path: Path) -> None:
     table = hanse(root, "sql", "SELECT k, n FROM d.p WHERE k = :key", "--param", "key=b").stdout.decode()
     assert "20" in table and "1 row" in table
-    assert json.loads(hanse(root, "sql", "SELECT k FROM d.p", "--as-of", "1", "-f", "json").stdout)["row_count"] == 3
+    assert (
+        json.loads(hanse(root, "sql", "SELECT k FROM d.p", "--as-of", "1", "-f", "json").stdout)["row_count"]
+        == 3
+    )
     assert hanse(root, "sql", "SELECT k FROM d.p ORDER BY k LIMIT 1", "-f", "csv").stdout == b'"k"\n"a"\n'
     file = tmp_path / "out.parquet"
     hanse(root, "sql", "SELECT * FROM d.p", "-f", "parquet", "-o", str(file))

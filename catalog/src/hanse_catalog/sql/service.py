@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -113,8 +113,16 @@ class QueryService:
         """End the workers."""
         await self.pool.close()
 
-    async def open(self, query: Query, may_read: Callable[[Product], bool] | None = None) -> Answer:
+    async def open(
+        self,
+        query: Query,
+        may_read: Callable[[Product], bool] | None = None,
+        *,
+        moments: Mapping[str, tuple[Product, str]] | None = None,
+    ) -> Answer:
         """Start a query; returns once its first rows or its end are there.
+
+        `moments` gives names to products at moments, for queries that the catalog itself writes.
 
         Raises QueryRefused, UnknownProduct, NotPublished, QueryFailed, QueryTimeout, Busy.
         """
@@ -127,7 +135,7 @@ class QueryService:
             raise Busy("every query worker is busy", fix="try again in a few seconds") from error
         run = _Run(self, worker)
         try:
-            return await run.begin(query, limit, may_read or _public)
+            return await run.begin(query, limit, may_read or _public, moments or {})
         except BaseException as error:
             run.end(healthy=run.settled)
             if isinstance(error, WorkerDied):
@@ -135,7 +143,11 @@ class QueryService:
             raise
 
     async def resolve(
-        self, tables: list[list[str]], as_of: str | None, may_read: Callable[[Product], bool]
+        self,
+        tables: list[list[str]],
+        as_of: str | None,
+        may_read: Callable[[Product], bool],
+        moments: Mapping[str, tuple[Product, str]],
     ) -> tuple[list[dict[str, Any]], dict[str, Scan]]:
         """The worker's tables for the names in a query, and the scan of each product."""
         if as_of is not None:
@@ -143,6 +155,15 @@ class QueryService:
         loaded: list[dict[str, Any]] = []
         scans: dict[str, Scan] = {}
         for schema, name in tables:
+            if not schema and name in moments:
+                product, moment = moments[name]
+                check_moment(moment)
+                scan = await asyncio.to_thread(self._view.scan, product.full_name, moment)
+                if scan is None:
+                    raise _not_published(product.full_name, moment)
+                scans[f"{name}: {product.full_name}"] = scan
+                loaded.append({"schema": "", "name": name, "sql": scan.sql, "shared": False})
+                continue
             product = self._find(schema, name, may_read)
             full = product.full_name
             if full not in scans:
@@ -191,9 +212,15 @@ class _Run:
         self._deadline = seconds
         return self._loop.call_later(seconds, self._worker.kill, "deadline")
 
-    async def begin(self, query: Query, limit: int, may_read: Callable[[Product], bool]) -> Answer:
+    async def begin(
+        self,
+        query: Query,
+        limit: int,
+        may_read: Callable[[Product], bool],
+        moments: Mapping[str, tuple[Product, str]],
+    ) -> Answer:
         verdict = await self._ask({"op": "check", "sql": query.sql})
-        tables, scans = await self._service.resolve(verdict["tables"], query.as_of, may_read)
+        tables, scans = await self._service.resolve(verdict["tables"], query.as_of, may_read, moments)
         extra = {
             "limit": limit,
             "as_of": query.as_of,

@@ -1,0 +1,131 @@
+"""Access tokens: who may query protected and private products. Kept as hashes in an SQLite file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hanse.errors import ConfigError
+
+from .access import Reader
+
+PREFIX = "hanse_"
+MAX_DAYS = 366
+_GRANT = re.compile(r"\*|[a-z][a-z0-9_]*\.(\*|[a-z][a-z0-9_]*)")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS token (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, grants TEXT NOT NULL,
+  created_at REAL NOT NULL, expires_at REAL NOT NULL, revoked_at REAL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it is kept: never its text. Times are UTC."""
+
+    id: str
+    name: str
+    grants: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    revoked: bool
+
+    @property
+    def state(self) -> str:
+        """active, expired or revoked."""
+        if self.revoked:
+            return "revoked"
+        return "active" if self.expires_at > datetime.now(UTC) else "expired"
+
+
+class Tokens:
+    """The file, opened for each short use. It is made when the first token is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def _open(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+        if write:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        con = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        try:
+            if write:
+                self.path.chmod(0o600)
+                con.execute("PRAGMA journal_mode=WAL")
+                con.executescript(_SCHEMA)
+                con.execute("BEGIN IMMEDIATE")
+            yield con
+            if write:
+                con.execute("COMMIT")
+        finally:
+            con.close()
+
+    def issue(self, name: str, grants: list[str], days: int) -> tuple[str, Token]:
+        """A new token: its text, shown only now, and what is kept of it. Raises ConfigError."""
+        if not name.strip() or len(name) > 100:
+            raise ConfigError("a token needs a name", expected="1 to 100 characters, saying who uses it")
+        if not 1 <= days <= MAX_DAYS:
+            raise ConfigError("a token expires", expected=f"in 1 to {MAX_DAYS} days", got=str(days))
+        for grant in grants:
+            if not _GRANT.fullmatch(grant):
+                raise ConfigError(
+                    "unknown grant", expected="<domain>.<product>, <domain>.* or *", got=grant[:80]
+                )
+        text = PREFIX + secrets.token_urlsafe(32)
+        now = time.time()
+        row = (secrets.token_hex(4), name.strip(), _digest(text), json.dumps(sorted(set(grants))), now)
+        with self._open(write=True) as con:
+            con.execute("INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, NULL)", (*row, now + days * 86_400))
+        return text, next(token for token in self.list() if token.id == row[0])
+
+    def list(self) -> list[Token]:
+        """All tokens, oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as con:
+            rows = con.execute(
+                "SELECT id, name, grants, created_at, expires_at, revoked_at FROM token ORDER BY created_at"
+            ).fetchall()
+        return [
+            Token(i, name, tuple(json.loads(g)), _utc(created), _utc(expires), revoked is not None)
+            for i, name, g, created, expires, revoked in rows
+        ]
+
+    def revoke(self, token_id: str) -> None:
+        """End a token at once. Raises ConfigError when there is none of that id."""
+        with self._open(write=True) as con:
+            changed = con.execute(
+                "UPDATE token SET revoked_at = ? WHERE id = ?", (time.time(), token_id)
+            ).rowcount
+        if not changed:
+            raise ConfigError(f"there is no token {token_id}", fix="see `hanse token list`")
+
+    def reader(self, text: str) -> Reader | None:
+        """Who holds the token; None when it is unknown, expired or revoked."""
+        if not text.startswith(PREFIX) or len(text) > 200 or not self.path.exists():
+            return None
+        with self._open() as con:
+            row = con.execute(
+                "SELECT name, grants FROM token WHERE digest = ? AND revoked_at IS NULL AND expires_at > ?",
+                (_digest(text), time.time()),
+            ).fetchone()
+        return Reader(row[0], frozenset(json.loads(row[1]))) if row else None
+
+
+def _digest(text: str) -> str:
+    # the text has 256 random bits, so a plain hash cannot be guessed back
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,143 @@
+"""A small client of the catalog: published products as Arrow, pandas, polars or DuckDB.
+
+from hanse.client import Client
+
+catalog = Client("http://127.0.0.1:8321")
+orders = catalog.query("SELECT * FROM orders.orders_by_state WHERE state = :state", state="SP")
+orders.table            # a pyarrow.Table
+orders.to_pandas()      # or .to_polars(), .to_duckdb()
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlsplit
+from urllib.request import Request, urlopen
+
+from hanse.errors import HanseError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+__all__ = ["CatalogError", "Client", "Result"]
+
+
+class CatalogError(HanseError):
+    """The catalog refused, failed, or its answer broke off. `status` is the HTTP status, 0 without one."""
+
+    def __init__(self, what: str, status: int = 0, **detail: str | None) -> None:
+        super().__init__(what, **detail)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A complete answer. `truncated` when the limit left rows out; `snapshots` names what was read."""
+
+    table: pa.Table
+    truncated: bool
+    snapshots: dict[str, str]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A pandas frame."""
+        return self.table.to_pandas()
+
+    def to_polars(self) -> pl.DataFrame:
+        """A polars frame."""
+        import polars as pl
+
+        frame = pl.from_arrow(self.table)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def to_duckdb(self, name: str = "result") -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection in which the rows are the table `name`."""
+        import duckdb
+
+        con = duckdb.connect()
+        con.register("_arrow", self.table)
+        con.execute(f'CREATE TABLE "{name.replace(chr(34), chr(34) * 2)}" AS SELECT * FROM _arrow')  # noqa: S608
+        con.unregister("_arrow")
+        return con
+
+
+class Client:
+    """Talks to one catalog. `timeout` is in seconds and covers each wait for data, not the whole answer."""
+
+    def __init__(
+        self, address: str = "http://127.0.0.1:8321", *, token: str | None = None, timeout: float = 120.0
+    ) -> None:
+        if urlsplit(address).scheme not in ("http", "https"):
+            raise CatalogError("the catalog's address is not HTTP", got=address[:200])
+        self._address = address.rstrip("/")
+        self._token = token
+        self._timeout = timeout
+
+    def query(self, sql: str, *, as_of: str | None = None, limit: int | None = None, **params: Any) -> Result:
+        """Run one SELECT; names in `params` fill `:name`. Raises CatalogError, also when the answer is cut."""
+        import pyarrow as pa
+
+        body = {"sql": sql, "params": params, "as_of": as_of, "limit": limit, "format": "arrow"}
+        with self._open("/api/query", body) as answer:
+            batches: list[pa.RecordBatch] = []
+            notes: dict[bytes, bytes] = {}
+            try:
+                reader = pa.ipc.open_stream(answer)
+                for item in reader.iter_batches_with_custom_metadata():
+                    notes = dict(item.custom_metadata or {})
+                    batches.append(item.batch)
+            except (pa.ArrowException, OSError, EOFError) as error:
+                raise CatalogError("the answer broke off", got=str(error)[:300]) from error
+            table = pa.Table.from_batches(batches, reader.schema)
+            if notes.get(b"hanse.rows") != str(table.num_rows).encode():
+                raise CatalogError("the answer broke off", got=f"{table.num_rows:,} rows and no end")
+            seen = [entry.partition("@") for entry in answer.headers.get("Hanse-Snapshots", "").split(", ")]
+        snapshots = {name: snapshot for name, at, snapshot in seen if at}
+        return Result(table, notes[b"hanse.truncated"] == b"true", snapshots)
+
+    def products(self, q: str = "") -> list[dict[str, Any]]:
+        """Products that match the text, best first; all without a text."""
+        with self._open(f"/api/products?page_size=200&q={quote(q)}") as answer:
+            return json.load(answer)["products"]
+
+    def product(self, full_name: str) -> dict[str, Any]:
+        """All that the catalog knows of one product."""
+        with self._open("/api/products/" + quote(full_name.replace(".", "/", 1))) as answer:
+            return json.load(answer)
+
+    def _open(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        headers = {"Accept": "*/*"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        request = Request(self._address + path, data, headers)  # noqa: S310 - the scheme was checked
+        try:
+            return urlopen(request, timeout=self._timeout)  # noqa: S310
+        except HTTPError as error:
+            raise _problem(error) from error
+        except (URLError, OSError) as error:
+            raise CatalogError(
+                "the catalog does not answer",
+                where=self._address,
+                got=str(error),
+                fix="start it with `hanse up`",
+            ) from error
+
+
+def _problem(error: HTTPError) -> CatalogError:
+    text = error.read(100_000)
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = {"detail": f"HTTP {error.code}"}
+    detail = {key: body.get(key) for key in ("where", "expected", "got", "fix")}
+    return CatalogError(str(body.get("detail")), error.code, **detail)
