@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from hanse.errors import HistoryLost, LogError, TopicDrift, UnknownTopic
 from hanse.log.partitioner import partition_of
+from hanse.log.retention import archive_topic
 from hanse.ports.event_log import RECORDS, EventLog, OffsetRange, Record, TopicSpec
 
 WRITER = Path(__file__).parents[2] / "helpers" / "event_log_process.py"
@@ -405,6 +406,27 @@ def test_a_topic_made_again_is_another_topic(place: Any, log: EventLog, make: Ma
             handle.read(name, {0: 3}, timeout_ms=500)
     assert other.produce(name, [Record(b"new")]) == [(0, 0)]
     assert [r["value"] for r in everything(log, name)] == [b"new"]
+    other.close()
+
+
+def test_archived_records_are_read_after_a_trim(place: Any, log: EventLog, make: Make) -> None:
+    name = make(partitions=2)
+    log.produce(
+        name, [Record(f"{n}".encode(), f"{n % 9}".encode(), timestamp_ms=1_000 + n) for n in range(60)]
+    )
+    whole, ends = everything(log, name), {p: r.high for p, r in log.ranges(name).items()}
+    assert archive_topic(log, name) == 60
+    log.produce(name, [Record(b"later", partition=1)])
+    assert log.trim(name, {0: ends[0], 1: ends[1] // 2})[0] == OffsetRange(0, ends[0])
+    other = place.open()
+    for handle in (log, other):
+        rows = everything(handle, name, {0: 0, 1: 0}, max_records=11)
+        by_place = sorted(rows, key=lambda r: (r["partition"], r["offset"]))
+        assert [r for r in by_place if r["value"] != b"later"] == sorted(
+            whole, key=lambda r: (r["partition"], r["offset"])
+        )
+        assert len(rows) == 61
+        assert handle.offsets_at(name, 1_000)[0] == 0
     other.close()
 
 
