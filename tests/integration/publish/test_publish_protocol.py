@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from hanse.descriptors import load_mesh
 from hanse.errors import PublicationError, PublicationRejected
 from hanse.publish import maintenance, positions, write
 from hanse.publish.publisher import Rejected
@@ -190,6 +191,45 @@ def test_old_snapshots_expire_with_their_files(tmp_path: Path, monkeypatch: pyte
         assert maintenance.scrub(made.lakehouse) == []
 
 
+@pytest.mark.parametrize("shape", ["append", "large", "small"])
+def test_kept_moments_stay_readable_while_files_go(
+    tmp_path: Path, shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are shared by snapshots; moments are thinned again as they grow old."""
+    monkeypatch.setattr(maintenance, "MAX_SNAPSHOTS", 5)
+    monkeypatch.setattr(maintenance, "KEEP_SNAPSHOTS", 2)
+    monkeypatch.setattr(write, "MAX_SMALL_FILES", 3)
+    monkeypatch.setattr(positions, "LARGE", 5 if shape == "large" else 1_000)
+    width = [2]
+    monkeypatch.setattr(maintenance, "bucket", lambda entry, now: str(entry.seq // width[0]))
+    append = shape == "append"
+    with bench(tmp_path, append=append) as made:
+        made.feed([(f"k{n:02}", 0) for n in range(8)])
+        seen: dict[int, list[object]] = {}
+        for n in range(16):
+            if n == 9:
+                width[0] = 4
+            made.feed([(f"k{n % 8:02}" if not append else f"n{n:02}", n)])
+            if n in (4, 7):
+                made.feed([("bad", -1)])
+                with pytest.raises(PublicationRejected):
+                    made.publish()
+                made.con.execute("DELETE FROM engine.changes WHERE n < 0")
+                made.con.execute("DELETE FROM engine.output WHERE n < 0")
+            published = made.publish()
+            assert published is not None
+            seen[published.seq] = list(made.rows())
+        kept = [e for e in made.reader.history("d.p") if e.kept and e.state == "published"]
+        assert 4 < len(kept) < 12
+        for entry in kept:
+            assert made.rows(entry.seq) == seen[entry.seq]
+        assert maintenance.scrub(made.lakehouse) == []
+        assert {str(p) for p in parquet(made)} == set(made.lakehouse.verdicts.digests())
+        if shape == "small":
+            rejected = [e for e in made.reader.history("d.p") if e.state == "rejected"]
+            assert len(parquet(made)) <= len(kept) + len(rejected)
+
+
 def parquet(made: Bench) -> list[Path]:
     return sorted((made.settings.lakehouse_path / "warehouse").rglob("*.parquet"))
 
@@ -209,8 +249,6 @@ def test_a_newer_contract_adds_and_widens_columns(tmp_path: Path) -> None:
     old = make_product(tmp_path)
     text = old.contract.path.read_text("utf-8")
     old.contract.path.write_text(text.replace("physicalType: BIGINT", "physicalType: INT"), "utf-8")
-    from hanse.descriptors import load_mesh
-
     product = load_mesh(tmp_path).product("d.p")
     with bench(tmp_path, product) as made:
         made.feed([("a", 1)])
@@ -233,8 +271,6 @@ def test_a_contract_that_narrows_a_column_is_refused(tmp_path: Path) -> None:
     product = make_product(tmp_path, version="2.0.0")
     text = product.contract.path.read_text("utf-8")
     product.contract.path.write_text(text.replace("physicalType: BIGINT", "physicalType: INT"), "utf-8")
-    from hanse.descriptors import load_mesh
-
     with bench(tmp_path, load_mesh(tmp_path).product("d.p")) as made:
         with pytest.raises(PublicationError, match="cannot follow this contract in place"):
             made.publish()
@@ -264,6 +300,27 @@ def test_a_lost_state_is_not_appended_to(tmp_path: Path) -> None:
         made.feed([("c", 3)])
         made.publish()
         assert made.rows() == [("a", 1), ("b", 2), ("c", 3)]
+
+
+def test_a_lost_table_is_not_filled_with_what_is_left(tmp_path: Path) -> None:
+    with bench(tmp_path, append=True) as made:
+        made.feed([("a", 1)])
+        made.publish()
+        made.lakehouse.catalog.drop_table("d.p")
+    with bench(tmp_path, append=True) as made:
+        made.feed([("b", 2)])
+        with pytest.raises(PublicationError, match="did not make what its readers see"):
+            made.publish()
+
+
+def test_a_value_that_does_not_fit(tmp_path: Path) -> None:
+    product = make_product(tmp_path)
+    text = product.contract.path.read_text("utf-8")
+    product.contract.path.write_text(text.replace("physicalType: BIGINT", "physicalType: INT"), "utf-8")
+    with bench(tmp_path, load_mesh(tmp_path).product("d.p")) as made:
+        made.feed([("a", 3_000_000_000)])
+        with pytest.raises(PublicationError, match="does not fit the types of its contract"):
+            made.publish()
 
 
 def test_a_rejected_rebuild_is_tried_again(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.types import LongType, NestedField, StringType, TimestampType
 
 from hanse.model.mesh import Contract
-from hanse.publish import files, snapshots, write
+from hanse.publish import files, maintenance, snapshots, write
 from hanse.publish.lakehouse import Lakehouse
 from hanse.publish.plan import scan_sql, split
 from hanse.publish.schema import literal, quote
@@ -91,12 +91,14 @@ def set_aside(
         (added,) if added else (), frozenset(gone), {"pub_id": pending.pub_id, "seq": str(pending.seq)}
     )
     update = snapshots.build(rejected, head, change)
-    snapshots.commit(
+    epoch = int(rejected.properties.get(snapshots.EPOCH, "0"))
+    rejected = snapshots.commit(
         rejected,
-        int(rejected.properties.get(snapshots.EPOCH, "0")),
+        epoch,
         [snapshots.on_ref("main", head.snapshot_id if head else None)],
         [update, snapshots.set_ref("main", update.snapshot.snapshot_id)],
     )
+    maintenance.expire(lakehouse, full_name, rejected, epoch)
 
 
 def _schema(table: Table) -> Schema:

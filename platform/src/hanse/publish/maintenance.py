@@ -32,32 +32,44 @@ HOURLY = timedelta(days=7)
 
 def expire(lakehouse: Lakehouse, product: str, table: Table, epoch: int) -> Table:
     """Let the oldest snapshots go when there are many; returns the table."""
-    found = table.metadata.snapshots
-    if len(found) <= MAX_SNAPSHOTS:
+    if len(table.metadata.snapshots) <= MAX_SNAPSHOTS:
         return table
     chain = _chain(table)
-    rejected = sorted((s for s in found if s not in chain), key=lambda s: s.sequence_number or 0)
-    leaving = [*chain[:-KEEP_SNAPSHOTS], *rejected[:-KEEP_REJECTED]]
-    known = (lakehouse.verdicts.find(product, s.snapshot_id) for s in leaving)
-    history = {entry.snapshot_id: entry for entry in known if entry}
-    keep = _moments([history[s.snapshot_id] for s in chain if s in leaving and s.snapshot_id in history])
-    moments = {s.snapshot_id: _write_moment(table, s) for s in leaving if s.snapshot_id in keep}
-    uuid = str(table.metadata.table_uuid)
-    lakehouse.verdicts.expire(
-        product,
-        uuid,
-        {history[s.snapshot_id].seq: moments.get(s.snapshot_id) for s in leaving if s.snapshot_id in history},
-    )
-    doomed = _doomed(table, leaving, keep)
-    tags = [n for n, r in table.metadata.refs.items() if r.snapshot_id in {s.snapshot_id for s in leaving}]
-    table = snapshots.commit(
-        table,
-        epoch,
-        [],
-        [*(snapshots.drop_ref(n) for n in tags), snapshots.drop_snapshots([s.snapshot_id for s in leaving])],
-    )
+    leaving = chain[:-KEEP_SNAPSHOTS]
+    rejected = _rejected(table, chain)
+    verdicts, uuid = lakehouse.verdicts, str(table.metadata.table_uuid)
+    older = [e for e in verdicts.kept(product) if e.metadata_file and e.table_uuid == uuid]
+    known = {s.snapshot_id: verdicts.find(product, s.snapshot_id) for s in leaving}
+    entries = [*older, *(e for e in known.values() if e)]
+    keep = _moments(entries)
+    line = [*((e.snapshot_id, _moment(e)) for e in older), *((s.snapshot_id, s) for s in chain)]
+    dropped = {i for i, _ in line[: len(older) + len(leaving)]} - keep
+    doomed = _doomed(table, line, dropped) | _own(table, rejected)
+    doomed |= {e.metadata_file for e in older if e.snapshot_id in dropped and e.metadata_file}
+    moments: dict[int, str | None] = {e.seq: None for e in older if e.snapshot_id in dropped}
+    for snapshot in leaving:
+        entry = known[snapshot.snapshot_id]
+        if entry is not None:
+            moments[entry.seq] = _write_moment(table, snapshot) if snapshot.snapshot_id in keep else None
+    gone = [s.snapshot_id for s in [*leaving, *rejected]]
+    tags = [name for name, ref in table.metadata.refs.items() if ref.snapshot_id in gone]
+    verdicts.expire(product, uuid, moments)
+    updates = [*(snapshots.drop_ref(name) for name in tags), snapshots.drop_snapshots(gone)]
+    table = snapshots.commit(table, epoch, [], updates)
     _delete(lakehouse, doomed)
     return table
+
+
+def _rejected(table: Table, chain: Sequence[Snapshot]) -> list[Snapshot]:
+    """Snapshots that readers never saw, and that nobody needs to inspect any more."""
+    seen = {s.snapshot_id for s in chain}
+    staying = {s.snapshot_id for s in chain[-KEEP_SNAPSHOTS:]}
+    found = sorted(
+        (s for s in table.metadata.snapshots if s.snapshot_id not in seen),
+        key=lambda s: s.sequence_number or 0,
+    )
+    recent = found[-KEEP_REJECTED:]
+    return [s for s in found if s not in recent or s.parent_snapshot_id not in staying]
 
 
 def _chain(table: Table) -> list[Snapshot]:
@@ -71,14 +83,25 @@ def _chain(table: Table) -> list[Snapshot]:
     return found[::-1]
 
 
-def _moments(leaving: Sequence[SnapshotInfo]) -> set[int]:
-    """Snapshot ids to keep readable: the last of each hour, after a week the last of each day (UTC)."""
+def _moments(entries: Sequence[SnapshotInfo]) -> set[int]:
+    """Snapshot ids to keep readable: the last of each bucket."""
     now = datetime.now(UTC)
-    last: dict[str, int] = {}
-    for entry in leaving:
-        recent = now - entry.committed_at < HOURLY
-        last[entry.committed_at.strftime("%Y-%m-%d %H" if recent else "%Y-%m-%d")] = entry.snapshot_id
-    return set(last.values())
+    return set({bucket(entry, now): entry.snapshot_id for entry in entries}.values())
+
+
+def bucket(entry: SnapshotInfo, now: datetime) -> str:
+    """Moments of one bucket stand for each other: an hour, after a week a day (UTC)."""
+    recent = now - entry.committed_at < HOURLY
+    return entry.committed_at.strftime("%Y-%m-%d %H" if recent else "%Y-%m-%d")
+
+
+def _moment(entry: SnapshotInfo) -> Snapshot:
+    """The snapshot in the metadata file of an older moment."""
+    from pyiceberg.table.metadata import TableMetadataUtil
+
+    assert entry.metadata_file is not None
+    metadata = TableMetadataUtil.parse_raw(Path(entry.metadata_file).read_text(encoding="utf-8"))
+    return metadata.snapshots[0]
 
 
 def _write_moment(table: Table, snapshot: Snapshot) -> str:
@@ -100,17 +123,41 @@ def _write_moment(table: Table, snapshot: Snapshot) -> str:
     return str(path)
 
 
-def _doomed(table: Table, leaving: Sequence[Snapshot], keep: set[int]) -> set[str]:
-    """Files that only leaving snapshots hold, and no moment that is kept."""
-    stays = [s for s in table.metadata.snapshots if s not in leaving or s.snapshot_id in keep]
-    needed: set[str] = set()
-    for snapshot in stays:
-        needed |= _held(table, snapshot)
+def _doomed(table: Table, line: Sequence[tuple[int, Snapshot]], dropped: set[int]) -> set[str]:
+    """Files that only dropped snapshots of a line hold.
+
+    A file is held by an unbroken run of the line, so the nearest retained neighbours tell.
+    """
     doomed: set[str] = set()
-    for snapshot in leaving:
-        if snapshot.snapshot_id not in keep:
-            doomed |= _held(table, snapshot)
-    return doomed - needed
+    before: set[str] = set()
+    waiting: set[str] = set()
+    for snapshot_id, snapshot in line:
+        if snapshot_id in dropped:
+            waiting |= _held(table, snapshot)
+        elif waiting or _next_dropped(line, snapshot_id, dropped):
+            held = _held(table, snapshot)
+            doomed |= waiting - before - held
+            before, waiting = held, set()
+    return doomed
+
+
+def _next_dropped(line: Sequence[tuple[int, Snapshot]], snapshot_id: int, dropped: set[int]) -> bool:
+    """Whether the snapshot after this one is dropped."""
+    ids = [i for i, _ in line]
+    after = ids.index(snapshot_id) + 1
+    return after < len(ids) and ids[after] in dropped
+
+
+def _own(table: Table, rejected: Sequence[Snapshot]) -> set[str]:
+    """Files that belong to rejected snapshots alone."""
+    own: set[str] = set()
+    for snapshot in rejected:
+        manifests = [m for m in snapshot.manifests(table.io) if m.added_snapshot_id == snapshot.snapshot_id]
+        pub_id = (snapshot.summary or {}).get("pub_id") or "?"
+        paths = {e.data_file.file_path for m in manifests for e in snapshots.live(table.io, m)}
+        own |= {snapshot.manifest_list, *(m.manifest_path for m in manifests)}
+        own |= {path for path in paths if f"/{pub_id}-" in path}
+    return own
 
 
 def _held(table: Table, snapshot: Snapshot) -> set[str]:

@@ -149,7 +149,7 @@ class Publisher:
         main = table.metadata.current_snapshot()
         uuid = str(table.metadata.table_uuid)
         lost = pending is not None and (pending.table_uuid != uuid or pending.base != _id(main))
-        known = main is None or state.knows(con, _pub_id(main) or "") or state.rebuilding(con, _id(main))
+        known = state.last_pub(con) == _pub_id(main) or state.rebuilding(con, _id(main))
         if lost or not known:
             raise PublicationError(
                 f"the state of {self.name} did not make what its readers see",
@@ -227,7 +227,7 @@ class Publisher:
             table = self._commit([], [snapshots.drop_ref(AUDIT)])
         reach("audit-set")
         aside = set_aside_predicates(self.product.contract)
-        written = write.write(con, table, pending, sink, aside)
+        written = self._write(con, table, pending, sink, aside)
         reach("files-written")
         properties = self._properties(pending, written)
         base = table.metadata.snapshot_by_id(pending.base) if pending.base else None
@@ -239,6 +239,26 @@ class Publisher:
         snapshot = table.metadata.snapshot_by_id(made)
         assert snapshot is not None
         return self._judge(con, sink, pending, snapshot)
+
+    def _write(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: Table,
+        pending: Pending,
+        sink: SinkState,
+        aside: dict[str, str],
+    ) -> write.Written:
+        import duckdb
+
+        try:
+            return write.write(con, table, pending, sink, aside)
+        except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+            raise PublicationError(
+                f"a row of {self.name} does not fit the types of its contract",
+                where=str(self.product.contract.path),
+                got=str(error).splitlines()[0][:300],
+                fix="widen the column in contract.yaml, or cast in the projection",
+            ) from error
 
     def _agree(self, table: Table, sink: SinkState) -> None:
         """The projection gives the columns that the contract promises."""

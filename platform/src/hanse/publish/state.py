@@ -214,9 +214,9 @@ def rebuilding(con: duckdb.DuckDBPyConnection, base: int | None) -> bool:
     )
 
 
-def knows(con: duckdb.DuckDBPyConnection, pub_id: str) -> bool:
-    """Whether this state made that publication."""
-    return bool(one(con, "SELECT count(*) FROM hanse.publish_done WHERE pub_id = ?", [pub_id]))
+def last_pub(con: duckdb.DuckDBPyConnection) -> str | None:
+    """The id of the newest publication that this state recorded."""
+    return one(con, "SELECT pub_id FROM hanse.publish_done ORDER BY seq DESC LIMIT 1")
 
 
 def last_contract(con: duckdb.DuckDBPyConnection) -> str | None:
