@@ -10,9 +10,11 @@ import pyarrow as pa
 
 from hanse.engine.arrow import arrow_type
 from hanse.engine.info import EngineError, SinkInfo, SourceInfo
+from hanse.engine.incremental import Appending, Grouping, Maintainer, Replacing
 from hanse.engine.state import State
 from hanse.engine.universal import Universal
 from hanse.sql.catalog import Changelog, Source
+from hanse.sql.incremental import Grouped, Stateless
 from hanse.sql.program import Program, Sink, compile_program
 from hanse.sql.windows import sessions
 
@@ -28,7 +30,8 @@ class Engine:
 
     `emission` is `update` (open windows are shown and change) or `closed` (a window is shown once the
     watermark has passed its end); `late` says whether rows behind the watermark count. With `defer`
-    results are brought up to date when they are asked for instead of after each batch.
+    results are brought up to date when they are asked for instead of after each batch; without `fast`
+    every sink is recomputed, which is how the law tests check the incremental forms.
     Raises UnsupportedSQL when the program is outside the language, EngineError when the state belongs
     to another program.
     """
@@ -41,12 +44,14 @@ class Engine:
         emission: Emission = "update",
         late: Late = "keep",
         defer: bool = False,
+        fast: bool = True,
     ) -> None:
         self.con = con
         self.text = program
         self.emission: Emission = emission
         self.late: Late = late
         self.defer = defer
+        self.fast = fast
         compile_program(program, emission=emission, late=late)
         self._register()
         self._open()
@@ -86,20 +91,45 @@ class Engine:
             self.text, emission=self.emission, late=self.late, changelogs=changelogs
         )
         self.state = State(self.con, self.program.catalog)
-        self.maintainers: dict[str, Universal] = {}
-        for number, sink in enumerate(self.program.sinks.values()):
-            maintainer = self._maintainer(sink, number)
+        self.maintainers: dict[str, Maintainer] = {}
+        sinks = list(enumerate(self.program.sinks.values()))
+        for number, sink in sinks:
+            self.maintainers[sink.name] = self._maintainer(sink, number)
+        for number, sink in sinks:
+            reads = [s for s in self.program.catalog.sources.values() if s.number in sink.sources]
+            if self.maintainers[sink.name].needs_latest and any(self._keeps_log(source) for source in reads):
+                self.maintainers[sink.name] = Universal(self.con, self.state, sink, number)
+        for maintainer in self.maintainers.values():
             maintainer.create()
-            self.maintainers[sink.name] = maintainer
         for source in self.program.catalog.sources.values():
             self.state.create_source(source, stored=self._is_stored(source))
         del state
 
-    def _maintainer(self, sink: Sink, number: int) -> Universal:
+    def _maintainer(self, sink: Sink, number: int) -> Maintainer:
+        plan = sink.incremental if self.fast else None
+        if isinstance(plan, Grouped):
+            return Grouping(self.con, self.state, sink, number, plan)
+        if isinstance(plan, Stateless):
+            replacing = bool(sink.primary_key) or plan.source.changelog == "upsert"
+            return (Replacing if replacing else Appending)(self.con, self.state, sink, number, plan)
         return Universal(self.con, self.state, sink, number)
 
+    def _users(self, source: Source) -> list[Maintainer]:
+        return [m for m in self.maintainers.values() if source.number in m.sink.sources]
+
+    def _keeps_log(self, source: Source) -> bool:
+        """Every row that came is kept, for maintainers that read history."""
+        history = any(m.needs_history for m in self._users(source))
+        return history and not (source.declared and source.changelog == "upsert" and not source.log_needed)
+
+    def _keeps_latest(self, source: Source) -> bool:
+        """Only the current row of each key is kept."""
+        if source.changelog != "upsert" or self._keeps_log(source):
+            return False
+        return any(m.needs_latest or m.needs_history for m in self._users(source))
+
     def _is_stored(self, source: Source) -> bool:
-        return any(source.number in m.sink.sources and m.stored for m in self.maintainers.values())
+        return self._keeps_log(source) or self._keeps_latest(source)
 
     # what there is
 
@@ -118,7 +148,7 @@ class Engine:
         found: dict[str, SinkInfo] = {}
         for sink in self.program.sinks.values():
             columns = tuple((column.name, column.type.duckdb) for column in sink.columns)
-            append = sink.relation.append and not sink.primary_key
+            append = self.maintainers[sink.name].output_table is None and not sink.primary_key
             found[sink.name] = SinkInfo(sink.name, columns, sink.primary_key, append)
         return found
 
@@ -137,20 +167,29 @@ class Engine:
             found = self._source(source)
         first = self.state.take("arrival", rows.num_rows)
         reached = self.state.watermarks()
-        text = self.state.stage(found, rows, kinds, first, reached)
-        if self._is_stored(found):
-            self.con.execute(f"INSERT INTO {found.table} {text}")
-        else:
-            self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_rows AS {text}")
+        staged = self.state.stage(found, rows, kinds, first, reached)
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_rows AS {staged}")
         self.con.unregister("_hanse_batch")
+        self._store(found)
         if found.watermark:
-            batch = f"{found.table} WHERE _seq >= {first}" if self._is_stored(found) else "_hanse_rows"
-            row = self.con.execute(f"SELECT max({found.watermark}) FROM {batch}").fetchone()
+            row = self.con.execute(f"SELECT max({found.watermark}) FROM _hanse_rows").fetchone()
             if row is not None and row[0] is not None and row[0] > reached[found.number]:
                 self.state.advance(found.number, int(row[0]))
-        self._mark([m.sink.name for m in self.maintainers.values() if found.number in m.sink.sources])
+        self._mark([m.sink.name for m in self._users(found)])
         if not self.defer:
             self.refresh()
+
+    def _store(self, source: Source) -> None:
+        """Keep the staged rows as maintainers need them, and let incremental ones take the batch."""
+        users = self._users(source)
+        takers = [m for m in users if not m.needs_history]
+        log = self._keeps_log(source)
+        if takers or not log:
+            self.state.delta(source, "SELECT * FROM _hanse_rows", latest=self._keeps_latest(source))
+        for maintainer in takers:
+            maintainer.apply()
+        if log:
+            self.con.execute(f"INSERT INTO {source.table} SELECT * FROM _hanse_rows")
 
     def _source(self, name: str) -> Source:
         sources = self.program.catalog.sources
@@ -197,7 +236,7 @@ class Engine:
         if dirty:
             self.con.execute("DELETE FROM engine.fact WHERE name = 'dirty'")
 
-    def _sink(self, name: str) -> Universal:
+    def _sink(self, name: str) -> Maintainer:
         if name not in self.maintainers:
             raise EngineError(f"no sink is called {name}", expected=", ".join(self.maintainers), got=name)
         return self.maintainers[name]

@@ -56,6 +56,32 @@ class State:
                 f"CREATE TABLE IF NOT EXISTS {source.table} (_seq BIGINT, _kind TINYINT, {marks}{columns})"
             )
 
+    def delta(self, source: Source, staged: str, *, latest: bool) -> None:
+        """Make _hanse_delta from a staged batch: its rows as changes.
+
+        Of an upsert source only each key's last row counts; with `latest` the source's table holds the
+        current rows, the replaced ones become changes of their own, and the table is brought up to date.
+        """
+        sign = "CASE WHEN _kind IN (0, 2) THEN 1 ELSE -1 END AS _k"
+        if source.changelog != "upsert":
+            one = "1 AS _k" if source.changelog == "append" else sign
+            self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_delta AS SELECT *, {one} FROM ({staged})")
+            return
+        key = ", ".join(quote(name) for name in source.primary_key)
+        same = " AND ".join(f"t.{quote(n)} IS NOT DISTINCT FROM l.{quote(n)}" for n in source.primary_key)
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE _hanse_last AS SELECT * EXCLUDE (_r) FROM (SELECT *, row_number() OVER "
+            f"(PARTITION BY {key} ORDER BY _seq DESC) AS _r FROM ({staged})) WHERE _r = 1"
+        )
+        live = "SELECT *, 1 AS _k FROM _hanse_last WHERE _kind IN (0, 2)"
+        if not latest:
+            self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_delta AS {live}")
+            return
+        old = f"SELECT t.*, -1 AS _k FROM {source.table} t WHERE EXISTS (SELECT 1 FROM _hanse_last l WHERE {same})"
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_delta AS {live} UNION ALL {old}")
+        self.con.execute(f"DELETE FROM {source.table} t USING _hanse_last l WHERE {same}")
+        self.con.execute(f"INSERT INTO {source.table} SELECT * FROM _hanse_last WHERE _kind IN (0, 2)")
+
     def timed(self) -> list[int]:
         """The numbers of the sources that have a watermark."""
         return [source.number for source in self.catalog.sources.values() if source.watermark]

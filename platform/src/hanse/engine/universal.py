@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hanse.engine.incremental import Maintainer
 from hanse.engine.state import State
 from hanse.sql.program import Sink
 from hanse.sql.types import quote
@@ -12,25 +13,20 @@ if TYPE_CHECKING:
     import duckdb
 
 
-class Universal:
+class Universal(Maintainer):
     """Keeps a sink right for every query of the language, at the cost of its whole input per refresh."""
 
     mode = "full"
-    stored = True
+    needs_history = True
 
     def __init__(self, con: duckdb.DuckDBPyConnection, state: State, sink: Sink, number: int) -> None:
-        self.con = con
-        self.state = state
-        self.sink = sink
+        super().__init__(con, state, sink, number)
         self.output_table = f'engine."output_{number}"'
-        self.changes_table = f'engine."changes_{number}"'
-        self.names = ", ".join(column.sql for column in sink.columns)
 
     def create(self) -> None:
         """Its output and changes tables."""
-        columns = ", ".join(f"{column.sql} {column.type.duckdb}" for column in self.sink.columns)
-        self.con.execute(f"CREATE TABLE IF NOT EXISTS {self.output_table} ({columns})")
-        self.con.execute(f"CREATE TABLE IF NOT EXISTS {self.changes_table} (_op TINYINT, _seq BIGINT, {columns})")
+        super().create()
+        self.con.execute(f"CREATE TABLE IF NOT EXISTS {self.output_table} ({self.columns})")
 
     def current(self) -> str:
         """The text of the rows that the sink should hold now."""

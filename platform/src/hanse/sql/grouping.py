@@ -63,13 +63,20 @@ class GroupCompiler(ExpressionCompiler):
                 self.inside_over = saved
         return super()._value(node)
 
+    def ready(self, value: Value) -> Value:
+        """A column that a star brought: it must be a key."""
+        if value.sql in self.keys:
+            name, key = self.keys[value.sql]
+            return Value(name, key.type, key.role)
+        raise refuse("* with GROUP BY", None, "name the group keys")
+
     def _key(self, node: Any) -> Value | None:
         if any(isinstance(part, exp.Query) for part in node.walk()):
             return None
         columns = [part for part in node.find_all(exp.Column)]
         if any(self.resolve([p.name for p in column.parts]) is None for column in columns):
             return None
-        if any(_group_window(part) for part in node.walk()):
+        if any(is_group_window(part) for part in node.walk()):
             return None
         value = self.base.value(node)
         if value.sql in self.keys:
@@ -113,7 +120,8 @@ class _Arrival:
         return getattr(self._inner, name)
 
 
-def _group_window(node: Any) -> bool:
+def is_group_window(node: Any) -> bool:
+    """Whether a GROUP BY item is TUMBLE, HOP or SESSION."""
     return isinstance(node, exp.Anonymous) and str(node.name).upper() in _GROUP_WINDOWS
 
 
@@ -121,14 +129,14 @@ def compile_group(query: QueryCompiler, node: exp.Select, relation: Relation, sc
     """The relation of a SELECT with GROUP BY or aggregates. Raises UnsupportedSQL."""
     group = node.args.get("group")
     items = list(group.expressions) if group is not None else []
-    windows = [item for item in items if _group_window(item)]
+    windows = [item for item in items if is_group_window(item)]
     auxiliary: dict[str, Column] = {}
     if windows:
-        items = [item for item in items if not _group_window(item)]
+        items = [item for item in items if not is_group_window(item)]
         relation, scope, auxiliary = _assign_group_window(query, windows[0], items, relation, scope)
     base = ExpressionCompiler(query, scope)
     keys: dict[str, tuple[str, Value]] = {}
-    plain = [_add_key(base, keys, item, node, scope) for item in items if not _is_sets(item)]
+    plain = [add_key(base, keys, item, node, scope) for item in items if not is_sets(item)]
     ref = scope.bindings[0].ref if scope.bindings else "q0"
     for column in auxiliary.values():
         value = Value(f"{ref}.{column.sql}", column.type, column.role)
@@ -143,11 +151,15 @@ def compile_group(query: QueryCompiler, node: exp.Select, relation: Relation, sc
     return _emit(query, node, relation, scope, base, keys, plain, sets, auxiliary, closed)
 
 
-def _is_sets(item: Any) -> bool:
+def is_sets(item: Any) -> bool:
+    """Whether a GROUP BY item is GROUPING SETS, ROLLUP or CUBE."""
     return isinstance(item, exp.GroupingSets | exp.Rollup | exp.Cube)
 
 
-def _add_key(base: ExpressionCompiler, keys: dict[str, tuple[str, Value]], item: Any, node: exp.Select, scope: Scope) -> str:
+def add_key(
+    base: ExpressionCompiler, keys: dict[str, tuple[str, Value]], item: Any, node: exp.Select, scope: Scope
+) -> str:
+    """Add a GROUP BY item to `keys` (by its text); returns the key's column name."""
     if isinstance(item, exp.Paren):
         item = item.this
     if isinstance(item, exp.Column) and base.resolve([p.name for p in item.parts]) is None:
@@ -171,14 +183,14 @@ def _grouping_sets(
 ) -> list[list[str]] | None:  # fmt: skip
     if group is None:
         return None
-    special = [item for item in items if _is_sets(item)]
+    special = [item for item in items if is_sets(item)]
     for name in ("grouping_sets", "rollup", "cube"):
         special += list(group.args.get(name) or [])
     if not special:
         return None
     result: list[list[str]] = [list(plain)]
     for item in special:
-        parts = [[_add_key(base, keys, one, node, scope) for one in _set_items(entry)] for entry in item.expressions]
+        parts = [[add_key(base, keys, one, node, scope) for one in _set_items(entry)] for entry in item.expressions]
         if isinstance(item, exp.Rollup):
             options = [sum(parts[:count], []) for count in range(len(parts), -1, -1)]
         elif isinstance(item, exp.Cube):
@@ -251,7 +263,7 @@ def _emit(
         else:
             compiler.auxiliary[suffix] = Value(keys[f"{ref}.{column.sql}"][0], column.type, column.role)
     values = [
-        (name, _ready(compiler, item) if isinstance(item, Value) else compiler.value(item))
+        (name, compiler.ready(item) if isinstance(item, Value) else compiler.value(item))
         for name, item in query.projections(node, scope)
     ]
     having = node.args.get("having")
@@ -272,13 +284,6 @@ def _emit(
         text += f" HAVING {' AND '.join(tests)}"
     window = "emitted" if closed or relation.window == "assigned" else relation.window
     return Relation(text, columns, relation.sources, window=window, append=False)
-
-
-def _ready(compiler: GroupCompiler, value: Value) -> Value:
-    if value.sql in compiler.keys:
-        name, key = compiler.keys[value.sql]
-        return Value(name, key.type, key.role)
-    raise refuse("* with GROUP BY", None, "name the group keys")
 
 
 __all__ = ["Binding", "Type", "compile_group"]

@@ -11,6 +11,7 @@ from sqlglot.errors import ParseError, TokenError
 
 from hanse.errors import UnsupportedSQL
 from hanse.sql import dialect as ast
+from hanse.sql import incremental
 from hanse.sql.casts import cast
 from hanse.sql.catalog import Catalog, Changelog, Source, View
 from hanse.sql.expressions import ExpressionCompiler
@@ -35,6 +36,8 @@ class Sink:
     sources: frozenset[int]
     operators: tuple[str, ...]
     governs: frozenset[int]
+    incremental: Any = None
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -223,7 +226,7 @@ class ProgramCompiler:
 
     def _changelog(self, name: str, tree: ast.CreateTable) -> tuple[Changelog, bool]:
         if name in self.changelogs:
-            return self.changelogs[name], True
+            return self.changelogs[name], False
         options = {option.this.name: option.expression.name for option in tree.args.get("options") or []}
         text = options.get("changelog-mode") or options.get("changelog")
         keyed = bool(self._primary_key(tree))
@@ -253,10 +256,13 @@ class ProgramCompiler:
         for column in relation.columns:
             if column.role == "proctime":
                 raise refuse(f"processing time in the result column {column.name}", queries[0][1], "a replay must give the same rows: leave it out")
-        return Sink(
+        sink = Sink(
             name, relation.columns, keys, relation, queries[0][1], frozenset(compiler.used),
-            tuple(compiler.operators), relation.sources,
+            tuple(compiler.operators), relation.sources, closed=self.emission == "closed",
         )  # fmt: skip
+        if not any(names for names, _ in queries):
+            sink.incremental = incremental.plan(self, sink, [query for _, query in queries])
+        return sink
 
     def _one(self, compiler: QueryCompiler, declared: _Declared | None, names: list[str], query: Any) -> Relation:
         try:

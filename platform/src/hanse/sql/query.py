@@ -39,6 +39,7 @@ class QueryCompiler:
         self.ctes: list[dict[str, tuple[Any, tuple[str, ...]]]] = []
         self.used: set[int] = set()
         self.operators: list[str] = []
+        self.batch: str | None = None
         self._number = 0
         self._depth = 0
         self._first_only: set[str] = set()
@@ -206,6 +207,9 @@ class QueryCompiler:
         governs = frozenset({source.number}) if source.watermark else frozenset[int]()
         names = ", ".join(column.sql for column in source.columns)
         hidden = "[_seq] AS _s, " + self._watermarks() + " AS _w"
+        if self.batch is not None:
+            text = f"SELECT {names}, {hidden}, _k FROM {self.batch}"
+            return Relation(text, source.columns, governs, changelog=True, append=source.changelog == "append")
         if source.changelog == "append":
             return Relation(f"SELECT {names}, {hidden} FROM {source.table}", source.columns, governs)
         if log or (self.late == "drop" and source.watermark):

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from hanse.engine import Emission, Engine, Late
 from hanse.engine.arrow import arrow_table
-from hanse.sql.types import Type
+from hanse.sql.types import Type, quote
 
 
 class ProjectionHarness:
@@ -29,8 +29,9 @@ class ProjectionHarness:
     text, maps `{"$map": [[k, v]]}`, bytes `0x…`. Raises UnsupportedSQL when the program is refused.
     """
 
-    def __init__(self, program: str, *, emission: Emission = "update", late: Late = "keep") -> None:
+    def __init__(self, program: str, *, emission: Emission = "update", late: Late = "keep", fast: bool = True) -> None:
         self.program = program
+        self.fast = fast
         self.emission: Emission = emission
         self.late: Late = late
         self._folder = tempfile.TemporaryDirectory(prefix="hanse-harness-")
@@ -41,7 +42,7 @@ class ProjectionHarness:
         self._con = duckdb.connect(str(self._path), config={"threads": 2})
         self._con.execute("SET TimeZone = 'UTC'")
         try:
-            self.engine = Engine(self._con, self.program, emission=self.emission, late=self.late, defer=True)
+            self.engine = Engine(self._con, self.program, emission=self.emission, late=self.late, defer=True, fast=self.fast)
         except BaseException:
             self._con.close()
             raise
@@ -81,8 +82,7 @@ class ProjectionHarness:
         """The sink's current rows as Python values (rows as tuples, maps as dicts, instants in UTC)."""
         name = sink or next(iter(self.engine.sinks))
         self._con.execute("BEGIN")
-        relation = self.engine.output(name)
-        found = self._con.execute(f"SELECT * FROM {relation}").fetchall()
+        found = self._con.execute(self._current(name)).fetchall()
         self._con.execute("COMMIT")
         columns = self.engine.program.sinks[name].columns
         return [tuple(_plain(value, column.type) for value, column in zip(row, columns, strict=True)) for row in found]
@@ -90,8 +90,22 @@ class ProjectionHarness:
     def table(self, sink: str | None = None) -> pa.Table:
         """The sink's current rows as an Arrow table."""
         name = sink or next(iter(self.engine.sinks))
+        return self._con.execute(self._current(name)).to_arrow_table()
+
+    def _current(self, name: str) -> str:
+        """The rows of a sink: as the engine keeps them, or its changes put together."""
         relation = self.engine.output(name)
-        return self._con.execute(f"SELECT * FROM {relation}").to_arrow_table()
+        if relation is not None:
+            return f"SELECT * FROM {relation}"
+        changes, keys = self.engine.changes(name), self.engine.sinks[name].primary_key
+        names = ", ".join(column.sql for column in self.engine.program.sinks[name].columns)
+        if keys:
+            by = ", ".join(quote(key) for key in keys)
+            return (
+                f"SELECT {names} FROM {changes} QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY _seq DESC) = 1 AND _op = 1"
+            )
+        counted = f"SELECT {names}, sum(_op) AS _n, min(_seq) AS _at FROM {changes} GROUP BY {names}"
+        return f"SELECT {names} FROM (SELECT *, unnest(range(CAST(_n AS BIGINT))) AS _i FROM ({counted}) WHERE _n > 0) ORDER BY _at"
 
     def explain(self) -> str:
         """The plan: modes, state tables and SQL."""
