@@ -74,7 +74,8 @@ def test_orders_by_state_equals_plain_sql_over_the_csv_files(olist: tuple[Path, 
     con.executemany("INSERT INTO placed VALUES (?)", [(one,) for one in sorted(placed)[:0]])
     expected = con.sql(
         f"""SELECT customer_state AS state, count(*) AS order_count
-            FROM '{OLIST}/olist_orders_dataset.csv' JOIN '{OLIST}/olist_customers_dataset.csv' USING (customer_id)
+            FROM '{OLIST}/olist_orders_dataset.csv'
+            JOIN '{OLIST}/olist_customers_dataset.csv' USING (customer_id)
             GROUP BY ALL ORDER BY ALL"""
     ).fetchall()
     assert sum(row["order_count"] for row in published) == len(placed)

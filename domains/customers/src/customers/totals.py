@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 _PEOPLE = """(SELECT DISTINCT customer_unique_id FROM input.olist_customers_dataset
-  JOIN input.olist_orders_dataset USING (customer_id))"""
-_BY_STATE = "SELECT CAST(sum(customer_count) AS BIGINT) FROM customers.customers_by_state"
+  JOIN input.olist_orders_dataset USING (customer_id)
+  WHERE TRY_CAST(order_purchase_timestamp AS TIMESTAMP) IS NOT NULL)"""
+_BY_STATE = "SELECT CAST(coalesce(sum(customer_count), 0) AS BIGINT) FROM customers.customers_by_state"
 _DIRECTORY = "SELECT count(*) FROM customers.customer_directory"
 _KNOWN = """SELECT count(*) FROM input.commands r WHERE kind = 'RegisterCustomer' AND accepted
   AND NOT EXISTS (FROM input.commands f WHERE f.kind = 'ForgetCustomer' AND f.accepted

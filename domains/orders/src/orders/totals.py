@@ -7,11 +7,14 @@ order, a delivery a shipment before it.
 from __future__ import annotations
 
 _PLACED = "(SELECT DISTINCT order_id FROM input.olist_order_items_dataset)"
-_ORDERS = f"""(SELECT order_id, customer_id, order_status,
-    CAST(order_purchase_timestamp AS TIMESTAMP) AS placed, CAST(order_approved_at AS TIMESTAMP) AS approved,
-    CAST(order_delivered_carrier_date AS TIMESTAMP) AS shipped,
-    CAST(order_delivered_customer_date AS TIMESTAMP) AS delivered
-  FROM input.olist_orders_dataset WHERE order_id IN {_PLACED})"""  # noqa: S608
+_ORDERS = f"""(SELECT order_id, customer_state, order_status,
+    TRY_CAST(order_purchase_timestamp AS TIMESTAMP) AS placed,
+    TRY_CAST(order_approved_at AS TIMESTAMP) AS approved,
+    TRY_CAST(order_delivered_carrier_date AS TIMESTAMP) AS shipped,
+    TRY_CAST(order_delivered_customer_date AS TIMESTAMP) AS delivered
+  FROM input.olist_orders_dataset JOIN input.olist_customers_dataset USING (customer_id)
+  WHERE order_id IN {_PLACED} AND placed IS NOT NULL)"""  # noqa: S608
+_ITEMS = f"(FROM input.olist_order_items_dataset JOIN {_ORDERS} USING (order_id))"
 _DELIVERED = "shipped >= placed AND delivered >= shipped"
 
 OLIST: list[tuple[str, str, str]] = [
@@ -22,36 +25,35 @@ OLIST: list[tuple[str, str, str]] = [
     ),
     (
         "orders, added up over the states",
-        "SELECT CAST(sum(order_count) AS BIGINT) FROM orders.orders_by_state",
+        "SELECT CAST(coalesce(sum(order_count), 0) AS BIGINT) FROM orders.orders_by_state",
         f"SELECT count(*) FROM {_ORDERS}",  # noqa: S608
     ),
     (
         "orders of SP",
         "SELECT order_count FROM orders.orders_by_state WHERE state = 'SP'",
-        f"""SELECT count(*) FROM {_ORDERS} JOIN input.olist_customers_dataset USING (customer_id)
-            WHERE customer_state = 'SP'""",  # noqa: S608
+        f"SELECT count(*) FROM {_ORDERS} WHERE customer_state = 'SP'",  # noqa: S608
     ),
     (
         "revenue, added up over the hours",
-        "SELECT sum(revenue) FROM orders.revenue_by_hour",
-        "SELECT sum(CAST(price AS DECIMAL(18, 2))) FROM input.olist_order_items_dataset",
+        "SELECT coalesce(sum(revenue), 0) FROM orders.revenue_by_hour",
+        f"SELECT coalesce(sum(CAST(price AS DECIMAL(18, 2))), 0) FROM {_ITEMS}",  # noqa: S608
     ),
     (
         "busiest hour's revenue",
         "SELECT max(revenue) FROM orders.revenue_by_hour",
         f"""SELECT max(revenue) FROM (
-            SELECT sum(CAST(price AS DECIMAL(18, 2))) AS revenue FROM input.olist_order_items_dataset
-            JOIN {_ORDERS} USING (order_id) GROUP BY date_trunc('hour', placed))""",  # noqa: S608
+            SELECT sum(CAST(price AS DECIMAL(18, 2))) AS revenue FROM {_ITEMS}
+            GROUP BY date_trunc('hour', placed))""",  # noqa: S608
     ),
     (
         "freight, added up over the categories",
-        "SELECT sum(freight) FROM orders.revenue_by_category",
-        "SELECT sum(CAST(freight_value AS DECIMAL(18, 2))) FROM input.olist_order_items_dataset",
+        "SELECT coalesce(sum(freight), 0) FROM orders.revenue_by_category",
+        f"SELECT coalesce(sum(CAST(freight_value AS DECIMAL(18, 2))), 0) FROM {_ITEMS}",  # noqa: S608
     ),
     (
         "money paid",
-        "SELECT sum(total) FROM orders.payments",
-        f"""SELECT sum(CAST(payment_value AS DECIMAL(18, 2))) FROM input.olist_order_payments_dataset
+        "SELECT coalesce(sum(total), 0) FROM orders.payments",
+        f"""SELECT coalesce(sum(CAST(payment_value AS DECIMAL(18, 2))), 0) FROM input.olist_order_payments_dataset
             JOIN {_ORDERS} USING (order_id) WHERE approved IS NOT NULL""",  # noqa: S608
     ),
     (
@@ -61,7 +63,7 @@ OLIST: list[tuple[str, str, str]] = [
     ),
     (
         "deliveries, added up over the states",
-        "SELECT CAST(sum(delivered_count) AS BIGINT) FROM orders.delivery_performance",
+        "SELECT CAST(coalesce(sum(delivered_count), 0) AS BIGINT) FROM orders.delivery_performance",
         f"SELECT count(*) FROM {_ORDERS} WHERE {_DELIVERED}",  # noqa: S608
     ),
     (
@@ -72,7 +74,7 @@ OLIST: list[tuple[str, str, str]] = [
     ),
 ]
 
-_ITEMS = """(SELECT unnest(from_json(body, '{"items": [{"price": {"amount": "DECIMAL(18,2)"},
+_PLACED_ITEMS = """(SELECT unnest(from_json(body, '{"items": [{"price": {"amount": "DECIMAL(18,2)"},
     "freight": {"amount": "DECIMAL(18,2)"}}]}').items) AS item
   FROM input.commands WHERE kind = 'PlaceOrder' AND accepted)"""
 
@@ -85,23 +87,23 @@ SIMULATED: list[tuple[str, str, str]] = [
     ("orders placed", "SELECT count(*) FROM orders.placed_orders", _accepted("PlaceOrder")),
     (
         "orders, added up over the states",
-        "SELECT CAST(sum(order_count) AS BIGINT) FROM orders.orders_by_state",
+        "SELECT CAST(coalesce(sum(order_count), 0) AS BIGINT) FROM orders.orders_by_state",
         _accepted("PlaceOrder"),
     ),
     (
         "revenue, added up over the hours",
-        "SELECT sum(revenue) FROM orders.revenue_by_hour",
-        f"SELECT sum(item.price.amount) FROM {_ITEMS}",  # noqa: S608
+        "SELECT coalesce(sum(revenue), 0) FROM orders.revenue_by_hour",
+        f"SELECT coalesce(sum(item.price.amount), 0) FROM {_PLACED_ITEMS}",  # noqa: S608
     ),
     (
         "freight, added up over the categories",
-        "SELECT sum(freight) FROM orders.revenue_by_category",
-        f"SELECT sum(item.freight.amount) FROM {_ITEMS}",  # noqa: S608
+        "SELECT coalesce(sum(freight), 0) FROM orders.revenue_by_category",
+        f"SELECT coalesce(sum(item.freight.amount), 0) FROM {_PLACED_ITEMS}",  # noqa: S608
     ),
     (
         "money paid",
-        "SELECT sum(total) FROM orders.payments",
-        """SELECT sum(payment.amount.amount) FROM (
+        "SELECT coalesce(sum(total), 0) FROM orders.payments",
+        """SELECT coalesce(sum(payment.amount.amount), 0) FROM (
             SELECT unnest(from_json(body, '{"payments": [{"amount": {"amount": "DECIMAL(18,2)"}}]}').payments)
               AS payment
             FROM input.commands WHERE kind = 'ConfirmPayment' AND accepted)""",

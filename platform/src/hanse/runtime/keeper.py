@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 
@@ -15,9 +16,13 @@ logger = logging.getLogger("hanse.keeper")
 
 
 def keep(mesh: Mesh, stop: threading.Event, *, products: bool, interval: float = 2.0) -> None:
-    """Loop until `stop` is set. A product that fails is reported and tried again when its stream moves."""
+    """Loop until `stop` is set or the parent process is gone.
+
+    A product that fails is reported, and tried again when its stream moves.
+    """
     tried: dict[str, str] = {}
-    while not stop.is_set():
+    parent = os.getppid()
+    while not stop.is_set() and os.getppid() == parent:
         _guarded("relay", lambda: relay_all(mesh))
         if products:
             for product in in_order(mesh.model):

@@ -86,7 +86,8 @@ def _load_input(con: duckdb.DuckDBPyConnection, directory: Path | None, recorder
         for file in sorted(directory.glob("*.csv")):
             source = str(file).replace("'", "''")
             con.execute(
-                f"CREATE VIEW input.\"{file.stem}\" AS FROM read_csv('{source}', all_varchar = true, ignore_errors = true)"
+                f'CREATE VIEW input."{file.stem}" AS '
+                f"FROM read_csv('{source}', all_varchar = true, ignore_errors = true)"
             )
         return
     import pyarrow as pa

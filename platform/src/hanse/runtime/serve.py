@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -44,6 +45,7 @@ def only_one(settings: Settings) -> Generator[None]:
 
 def up(mesh: Mesh, *, dagster: bool = False, products: bool = True) -> None:
     """Serve until interrupted. With Dagster its lag sensors run the products, else the keeper does."""
+    signal.signal(signal.SIGTERM, _leave)
     with only_one(mesh.settings), ExitStack() as stack:
         stack.enter_context(
             _process(
@@ -54,6 +56,11 @@ def up(mesh: Mesh, *, dagster: bool = False, products: bool = True) -> None:
             stack.enter_context(_dagster(mesh))
         serve = import_module("hanse_catalog.server").serve
         serve(mesh, mesh.settings.host, mesh.settings.port)
+
+
+def _leave(*_: object) -> None:
+    """SIGTERM ends the process through its context managers, which end its helpers."""
+    raise SystemExit(0)
 
 
 @contextmanager
@@ -110,8 +117,6 @@ def dagster_home(settings: Settings) -> Path:
 
 def stop_on_signal() -> threading.Event:
     """An event that SIGTERM and SIGINT set."""
-    import signal
-
     stop = threading.Event()
 
     def set_it(*_: object) -> None:
