@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -153,7 +152,12 @@ class TopicWriter:
                 where=f"position {origin.position}",
                 expected=f"at most {MAX_ORDINAL + 1}",
             )
+        value = published.value
         key = self._key(published)
+        try:
+            data = None if value is None else self._write(value)
+        except SchemaError as error:
+            raise self._misfit(error) from error
         headers = (
             *origin.values,
             self._type,
@@ -162,25 +166,23 @@ class TopicWriter:
             key,
             b"%d" % record_position(origin.position, ordinal),
         )
-        return Produced(published.topic, key, self._value(published.value), origin, headers)
+        return Produced(published.topic, key, data, origin, headers)
 
-    def _value(self, value: dict[str, Any] | None) -> bytes | None:
-        try:
-            return None if value is None else self._write(value)
-        except SchemaError as error:
-            raise SchemaError(
-                f"{self.topic.full_name}: {error.what}",
-                where=f"{self.topic.schema_path} {error.where or ''}".strip(),
-                expected=error.expected,
-                got=error.got,
-            ) from error
+    def _misfit(self, error: SchemaError) -> SchemaError:
+        return SchemaError(
+            f"{self.topic.full_name}: {error.what}",
+            where=f"{self.topic.schema_path} {error.where or ''}".strip(),
+            expected=error.expected,
+            got=error.got,
+        )
 
     def _key(self, published: Publish) -> bytes:
         value = published.value
         if value is not None and self._key_column is not None:
-            parts: Sequence[Any] = (value.get(self._key_column),)
-        else:
-            parts = (published.key or ()) if value is None else [value.get(name) for name in self.topic.key]
+            text = value.get(self._key_column)
+            if type(text) is str:
+                return text.encode()
+        parts = (published.key or ()) if value is None else [value.get(name) for name in self.topic.key]
         if len(parts) != len(self.topic.key) or None in parts:
             raise SchemaError(
                 f"a record for {self.topic.full_name} has no key", expected=", ".join(self.topic.key)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -52,6 +53,17 @@ class Relayed:
         return Relayed(
             self.events + other.events, self.records + other.records, max(self.position, other.position)
         )
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """A batch of events, mapped; `failure` is the event behind them that could not be mapped."""
+
+    position: int
+    events: int = 0
+    rows: dict[str, Rows] = field(default_factory=dict[str, Rows])
+    forgotten: list[str] = field(default_factory=list[str])
+    failure: tuple[StoredEvent, Exception] | None = None
 
 
 class Relay:
@@ -126,50 +138,78 @@ class Relay:
         return self._store.head() - self.position
 
     def drain(self, batch: int = BATCH) -> Relayed:
-        """Relay until the store's end as it is met; returns the total."""
+        """Relay until the store's end as it is met; returns the total.
+
+        While a batch is produced the next one is mapped; marks still move one after the other.
+        Raises what `step` raises.
+        """
         total = Relayed(0, 0, self.position)
-        while (moved := self.step(batch)).events:
-            total += moved
+        with ThreadPoolExecutor(1, thread_name_prefix="relay") as pool:
+            commit: Future[Relayed] | None = None
+            after = self.position
+            while True:
+                prepared = self._prepare(after, batch)
+                if commit is not None:
+                    total += self._outcome(commit)
+                if not prepared.events:
+                    break
+                commit = pool.submit(self._commit, prepared)
+                after = prepared.position
+        self._raise_failure(prepared)
         return total
 
     def step(self, limit: int = BATCH) -> Relayed:
         """Relay the next events, at most `limit`; zero events when there are none.
 
         An event that cannot be mapped stops the relay: what stands before it is produced and marked, then
-        its error is raised, naming the event.
+        SchemaError is raised, naming the event.
         """
-        stored = self._store.read_all(after=self.position, limit=limit)
+        prepared = self._prepare(self.position, limit)
+        moved = self._commit(prepared) if prepared.events else Relayed(0, 0, self.position)
+        self._raise_failure(prepared)
+        return moved
+
+    def _prepare(self, after: int, limit: int) -> _Prepared:
+        stored = self._store.read_all(after=after, limit=limit)
         self._fetch(stored)
-        rows: dict[str, Rows] = {}
-        forgotten: list[str] = []
-        done, failure = 0, None
+        prepared = _Prepared(after)
         for event in stored:
             try:
-                self._map(event, rows, forgotten)
+                self._map(event, prepared.rows, prepared.forgotten)
             except _MAPPING_ERRORS as error:
-                failure = error
+                prepared.failure = (event, error)
                 self._aggregates.clear()
                 break
-            done += 1
-        if done:
-            self._commit(rows, forgotten, stored[done - 1].position or 0)
-        if failure is not None:
-            at = stored[done]
-            raise SchemaError(
-                f"the relay of {self._domain.name} cannot publish a {at.type}",
-                where=f"position {at.position}, stream {at.stream_id}, version {at.version}",
-                got=f"{type(failure).__name__}: {failure}",
-                fix="mend the mapping or the stored event, then start the relay again",
-            ) from failure
-        return Relayed(done, sum(len(r.keys) for r in rows.values()), self.position)
+            prepared.events += 1
+            prepared.position = event.position or 0
+        return prepared
 
-    def _commit(self, rows: dict[str, Rows], forgotten: list[str], position: int) -> None:
-        for name, batch in rows.items():
-            self._log.produce_table(self._writers[name].topic.full_name, batch.table())
-        if forgotten and self._keys is not None:
-            self._keys.forget_all(forgotten)
-        self._store.mark_relayed(RELAY, self._epoch, position)
-        self.position = position
+    def _commit(self, prepared: _Prepared) -> Relayed:
+        for name, rows in prepared.rows.items():
+            self._log.produce_table(self._writers[name].topic.full_name, rows.table())
+        if prepared.forgotten and self._keys is not None:
+            self._keys.forget_all(prepared.forgotten)
+        self._store.mark_relayed(RELAY, self._epoch, prepared.position)
+        self.position = prepared.position
+        return Relayed(prepared.events, sum(len(r.keys) for r in prepared.rows.values()), self.position)
+
+    def _outcome(self, commit: Future[Relayed]) -> Relayed:
+        try:
+            return commit.result()
+        except BaseException:
+            self._aggregates.clear()
+            raise
+
+    def _raise_failure(self, prepared: _Prepared) -> None:
+        if prepared.failure is None:
+            return
+        at, error = prepared.failure
+        raise SchemaError(
+            f"the relay of {self._domain.name} cannot publish a {at.type}",
+            where=f"position {at.position}, stream {at.stream_id}, version {at.version}",
+            got=f"{type(error).__name__}: {error}",
+            fix="mend the mapping or the stored event, then start the relay again",
+        ) from error
 
     def _map(self, stored: StoredEvent, rows: dict[str, Rows], forgotten: list[str]) -> None:
         event, envelope = self._serializer.read(stored)
