@@ -8,6 +8,10 @@
 | store | HANSE_STORE | `sqlite:` for the domains' event stores, or `postgresql://…` | sqlite: |
 | host | HANSE_HOST | address on which the catalog listens | 127.0.0.1 |
 | port | HANSE_PORT | its port | 8321 |
+
+`sqlite:?sync=normal` lets the log's last commits go with the machine's power (the default, `full`,
+does not) and `sqlite:?max_bytes=N` limits its file. Options of the Kafka client stand after `?` too,
+or in variables: HANSE_KAFKA_SASL_PASSWORD is `sasl.password`.
 """
 
 from __future__ import annotations

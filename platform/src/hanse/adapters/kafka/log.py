@@ -270,14 +270,25 @@ class KafkaLog:
         """Records at and after `offsets`; see the port. An absent broker is waited for, not an error."""
         self._refuse_closed()
         if not offsets or max_records <= 0:
-            info = self.topic(topic)
-            _check_id(info, topic_id)
+            self._check_id(topic, topic_id)
             return Fetched(RECORDS.empty_table(), dict(offsets))
         with self._reader(topic, offsets) as reader:
             fetched = reader.read(max_records, timeout_ms, partial(self._ends, topic))
             if topic_id is not None:
-                _check_id(self.topic(topic), topic_id)
+                self._check_id(topic, topic_id)
             return fetched
+
+    def _check_id(self, topic: str, expected: str | None) -> None:
+        """After a fetch: rows of another topic of the same name are never handed out as the old one's."""
+        request = self._admin().describe_topics(TopicCollection([topic]), request_timeout=_REQUEST_S)
+        found = str(self._result(request[topic], topic).topic_id)
+        if expected is not None and found != expected:
+            raise HistoryLost(
+                f"topic {topic} was deleted and made again",
+                expected=f"topic id {expected}",
+                got=found,
+                fix="rebuild what was read from the old topic",
+            )
 
     @contextlib.contextmanager
     def _reader(self, topic: str, offsets: Mapping[int, int]) -> Generator[Buffered]:
@@ -436,16 +447,6 @@ class _Moving(LogError):
 
 class _AlreadyThere(TopicDrift):
     """The topic exists; whether it is equal is seen next."""
-
-
-def _check_id(info: TopicInfo, topic_id: str | None) -> None:
-    if topic_id is not None and info.topic_id != topic_id:
-        raise HistoryLost(
-            f"topic {info.spec.name} was deleted and made again",
-            expected=f"topic id {topic_id}",
-            got=info.topic_id,
-            fix="rebuild what was read from the old topic",
-        )
 
 
 def _positive(text: str) -> int | None:

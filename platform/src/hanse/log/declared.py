@@ -1,0 +1,30 @@
+"""Topics as domains declare them, against topics as the log has them."""
+
+from __future__ import annotations
+
+from hanse.errors import TopicDrift
+from hanse.log.checks import drift
+from hanse.model.mesh import MeshModel, Topic
+from hanse.ports.event_log import EventLog, TopicSpec
+
+
+def spec_of(topic: Topic) -> TopicSpec:
+    """The topic that the declaration asks for: event-carried state is compacted."""
+    return TopicSpec(
+        topic.full_name,
+        partitions=topic.partitions,
+        cleanup="compact" if topic.kind == "state" else "delete",
+        retention_ms=topic.retention_ms,
+        retention_bytes=topic.retention_bytes,
+    )
+
+
+def drifts(log: EventLog, model: MeshModel) -> list[TopicDrift]:
+    """One error for each declared topic that exists with other settings; not made yet is no drift."""
+    there = {info.spec.name: info.spec for info in log.topics()}
+    declared = [(domain.directory, spec_of(topic)) for domain in model.domains for topic in domain.topics]
+    return [
+        drift(spec, there[spec.name], f"{directory / 'domain.yaml'}")
+        for directory, spec in declared
+        if spec.name in there and there[spec.name] != spec
+    ]
