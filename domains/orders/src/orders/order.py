@@ -9,6 +9,7 @@ from orders import commands as c
 from orders import events as e
 from orders.values import state_code
 
+NOTHING = Money.of(0)
 CANCELLATION_REASONS = ("canceled", "unavailable")
 
 
@@ -26,7 +27,7 @@ class Order(Aggregate, name="order", identity="order_id"):
         self.customer_state = ""
         self.status = "unknown"
         self.item_count = 0
-        self.items_total = self.freight_total = Money.of(0)
+        self.items_total = self.freight_total = NOTHING
         self.paid_total: Money | None = None
         self.placed_at: datetime | None = None
         self.approved_at: datetime | None = None

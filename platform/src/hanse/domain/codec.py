@@ -200,7 +200,7 @@ def _check_of(hint: Any) -> Check:
         return check_all
     if is_dataclass(inner):
         nested = checker(inner)  # pyright: ignore[reportArgumentType]
-        return lambda item, path: None if item is None and optional else nested(item, path)
+        return (lambda item, path: None if item is None else nested(item, path)) if optional else nested
 
     def check_one(item: Any, path: str) -> str | None:
         if type(item) is inner or (item is None and optional):

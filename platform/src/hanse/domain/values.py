@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from hanse.domain.messages import ValueObject, require, value
 
 _CENT = Decimal("0.01")
+_ZERO = Decimal("0.00")
 _LIMIT = Decimal(10) ** 15
 
 
@@ -44,10 +45,12 @@ class Money(ValueObject):
     @classmethod
     def total(cls, amounts: Iterable[Money], currency: str = "BRL") -> Money:
         """The sum; zero of `currency` when there is nothing to add."""
-        listed = list(amounts)
-        for amount in listed:
-            _same(amount.currency, currency)
-        return cls(sum((a.amount for a in listed), Decimal("0.00")), currency)
+        total = _ZERO
+        for money in amounts:
+            if money.currency != currency:
+                _same(money.currency, currency)
+            total += money.amount
+        return cls(total, currency)
 
     def __add__(self, other: Money) -> Money:
         _same(self.currency, other.currency)
