@@ -14,7 +14,7 @@ import dagster as dg
 from hanse.bootstrap import Mesh
 from hanse.errors import ConfigError
 from hanse.model.mesh import Domain, MeshModel, Product, Topic
-from hanse.runtime import ProductRun, check_names, lag, run_product
+from hanse.runtime import ProductRun, check_names, lag, preview, run_product
 from hanse.settings import find_root
 
 LAG_INTERVAL_SECONDS = 30
@@ -90,14 +90,15 @@ def _publish(
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     with Mesh.open(root) as mesh:
         run = run_product(mesh, product.full_name, progress=context.log.info)
+        metadata = _metadata(run, preview(mesh, product.full_name))
         if not run.rejected:
-            yield dg.MaterializeResult(metadata=_metadata(run))
+            yield dg.MaterializeResult(metadata=metadata)
         yield from _checks(run, names)
         if run.rejected:
-            raise dg.Failure(str(run.rejected), metadata=_metadata(run), allow_retries=False)
+            raise dg.Failure(str(run.rejected), metadata=metadata, allow_retries=False)
 
 
-def _metadata(run: ProductRun) -> dict[str, dg.MetadataValue]:
+def _metadata(run: ProductRun, shown: str) -> dict[str, dg.MetadataValue]:
     return {
         "dagster/row_count": dg.MetadataValue.int(run.rows),
         "records read": dg.MetadataValue.int(run.records),
@@ -106,7 +107,7 @@ def _metadata(run: ProductRun) -> dict[str, dg.MetadataValue]:
         "offsets": dg.MetadataValue.json(run.offsets),
         "snapshot": dg.MetadataValue.text(str(run.snapshot_id)),
         "checks": dg.MetadataValue.text(f"{sum(c.passed for c in run.checks)} of {len(run.checks)} passed"),
-        "preview": dg.MetadataValue.md(run.preview),
+        "preview": dg.MetadataValue.md(shown),
     }
 
 

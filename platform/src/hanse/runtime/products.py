@@ -47,7 +47,6 @@ class ProductRun:
     seconds: float = 0.0
     offsets: dict[str, Any] = field(default_factory=dict[str, Any])
     checks: tuple[CheckResult, ...] = ()
-    preview: str = ""
     rejected: PublicationRejected | None = None
 
     def summary(self) -> dict[str, Any]:
@@ -310,15 +309,19 @@ def _conclude(mesh: Mesh, run: ProductRun, publication: Publication | None) -> N
             head.seq,
             head.set_aside,
         )
-        run.preview = _preview(reader, run.product)
 
 
-def _preview(reader: Any, product: str) -> str:
-    """The first rows as a Markdown table."""
+def preview(mesh: Mesh, name: str) -> str:
+    """The first rows that readers see, as a Markdown table; empty when nothing was published."""
     import duckdb
 
+    from hanse.publish.reader import Reader
+
+    reader = Reader(mesh.settings)
+    if reader.head(name) is None:
+        return ""
     with duckdb.connect() as con:
-        found = con.execute(f"SELECT * FROM ({reader.scan(product, None).sql}) LIMIT {PREVIEW_ROWS}")  # noqa: S608
+        found = con.execute(f"SELECT * FROM ({reader.scan(name, None).sql}) LIMIT {PREVIEW_ROWS}")  # noqa: S608
         columns = [column[0] for column in found.description or ()]
         lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
         lines += [" | ".join(str(value) for value in row) for row in found.fetchall()]
