@@ -143,6 +143,11 @@ class Columns:
 
     def varint(self, at: Cursor) -> Ints:
         """Zigzag variable-length integers of 64 bits (at most ten bytes)."""
+        values = self.unsigned(at)
+        return (values >> np.uint64(1)).view(np.int64) ^ -(values & np.uint64(1)).view(np.int64)
+
+    def unsigned(self, at: Cursor) -> npt.NDArray[np.uint64]:
+        """Variable-length integers as they are written."""
         first = self.bytes[at.pos]
         values = (first & 0x7F).astype(np.uint64)
         long = np.flatnonzero(first & 0x80)
@@ -154,7 +159,7 @@ class Columns:
             short = first < 0x80
             at.pos[short] += 1
         self._inside(at)
-        return (values >> np.uint64(1)).view(np.int64) ^ -(values & np.uint64(1)).view(np.int64)
+        return values
 
     def _long_varint(self, at: Cursor, which: Any) -> npt.NDArray[np.uint64]:
         pos = at.pos[which]
