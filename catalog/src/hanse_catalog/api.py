@@ -69,7 +69,7 @@ def products(
 ) -> dict[str, Any]:
     """Products that match the text (typing errors are forgiven) and the facets, a page at a time."""
     given = (domain, owner, tag, lifecycle, classification, state)
-    chosen = dict(zip(FACETS, given, strict=True))
+    chosen: dict[str, list[str]] = dict(zip(FACETS, given, strict=True))
     listing = catalog_of(request).listing(reader_of(request), q, chosen, page, page_size)
     return {
         "total": listing.total,

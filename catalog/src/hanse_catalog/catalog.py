@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,7 +109,7 @@ class Catalog:
         self,
         reader: Reader,
         q: str = "",
-        chosen: dict[str, list[str]] | None = None,
+        chosen: Mapping[str, list[str]] | None = None,
         page: int = 1,
         size: int = 25,
     ) -> Listing:

@@ -92,7 +92,7 @@ async def _run(view: MeshView, query: Query, form: str, output: Path | None) -> 
 
 async def _deliver(answer: Answer, form: str, output: Path | None) -> None:
     if form == "table":
-        _print_table(answer, await answer.read(), output)
+        _print_table(await answer.read(), output)
         return
     if output is None:
         if form in ("arrow", "parquet") and sys.stdout.isatty():
@@ -115,7 +115,7 @@ async def _deliver(answer: Answer, form: str, output: Path | None) -> None:
         typer.secho(f"truncated after {answer.rows:,} rows; raise --limit", fg="yellow", err=True)
 
 
-def _print_table(answer: Answer, body: bytes, output: Path | None) -> None:
+def _print_table(body: bytes, output: Path | None) -> None:
     import json
     from contextlib import nullcontext
     from decimal import Decimal
@@ -141,10 +141,7 @@ def _print_table(answer: Answer, body: bytes, output: Path | None) -> None:
         )
         if result["truncated"]:
             console.print(
-                Text(
-                    f"There are more rows: shown are the first {count:,}. Raise --limit, or use --format csv.",
-                    "yellow",
-                )
+                Text(f"These are the first {count:,}; raise --limit, or use --format csv.", "yellow")
             )
 
 

@@ -57,7 +57,7 @@ def assess(product: Product, history: list[Snapshot], lag: Lag | None) -> Health
     """The product's health from its history and its lag behind the streams."""
     published = next((s for s in history if s.status == "published"), None)
     latest = history[0] if history else None
-    freshness, checks = _freshness(product, lag, published), _checks(published, latest)
+    freshness, checks = _freshness(product, lag, published), _checks(latest)
     worst = min((freshness, checks), key=lambda promise: _ORDER[promise.state])
     return Health(
         worst.state, _sentence(product, worst, published, lag), freshness, checks, lag, published, latest
@@ -81,7 +81,7 @@ def _freshness(product: Product, lag: Lag | None, published: Snapshot | None) ->
     return Promise("freshness", state, f"{behind}, promised within {duration(limit)}")
 
 
-def _checks(published: Snapshot | None, latest: Snapshot | None) -> Promise:
+def _checks(latest: Snapshot | None) -> Promise:
     if latest is None:
         return Promise("checks", "unknown", "no publication yet")
     failed = [check for check in latest.checks if not check.passed]

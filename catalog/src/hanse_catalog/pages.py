@@ -7,14 +7,13 @@ import json
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
 from fastapi import Query as Q
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from hanse.errors import HanseError
 from hanse.model.mesh import Product
@@ -22,11 +21,11 @@ from hanse.model.mesh import Product
 from .api import Text, Values, catalog_of, given_parameters, reader_of
 from .catalog import FACETS, HEALTH_BUDGET, Catalog, Listed
 from .changes import compare
-from .health import Health, ago
-from .icons import icon
+from .health import Health
 from .lineage import Lineage
 from .present import page_of
 from .problems import NotFound
+from .render import page as render
 from .sql.service import Answer, Query, check_moment
 from .sql.text import parameters_of
 from .view import Snapshot
@@ -36,61 +35,16 @@ router = APIRouter()
 PAGE_SIZE = 25
 SAMPLE_ROWS = 6
 SHOWN_ROWS = 200
+# These queries are suggestions for the reader, judged like any other when they run.
+# ruff: noqa: S608
 TABS = ("overview", "schema", "quality", "lineage", "history")
 Moment = Annotated[str, Q(max_length=64)]
-
-
-def _first_sentence(text: str) -> str:
-    whole = " ".join(text.split())
-    end = whole.find(". ")
-    return whole if end < 0 else whole[: end + 1]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _anchor(text: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in text.lower())
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(icon=icon, page_of=page_of, asof=None, q="", section="", now_link="/")
-    environment.filters.update(
-        ago=ago,
-        anchor=_anchor,
-        first_sentence=_first_sentence,
-        shown=_shown,
-        number=lambda n: "?" if n is None else f"{n:,}",
-        moment=lambda m: m.astimezone(UTC).strftime("%d %b %Y %H:%M:%S UTC"),
-        day=lambda m: m.astimezone(UTC).strftime("%d %b"),
-        moment_text=lambda text: datetime.fromisoformat(text).strftime("%d %b %Y %H:%M"),
-        shorten=lambda text, size: text if len(text) <= size else text[: size - 1] + "…",
-        tojson_short=lambda v: json.dumps(v, ensure_ascii=False)[:300],
-    )
-    return environment
-
-
-_TEMPLATES = _environment()
-
-
-def _page(name: str, code: int = 200, /, **context: Any) -> HTMLResponse:
-    return HTMLResponse(_TEMPLATES.get_template(name).render(**context), code)
 
 
 def error_page(request: Request, status: int, error: HanseError) -> Response:
     """An error as a page, with the way out."""
     del request
-    return _page("error.html", status, status=status, problem=error)
+    return render("error.html", status, status=status, problem=error)
 
 
 @router.get("/")
@@ -119,7 +73,7 @@ def home(
     def page_link(number: int) -> str:
         return "/?" + urlencode([*([("q", q)] if q else []), *_pairs(chosen), ("page", number)])
 
-    return _page(
+    return render(
         "home.html",
         section="products",
         q=q,
@@ -170,7 +124,7 @@ async def product(
         context |= _quality(found, history)
     elif tab == "lineage":
         context |= _lineage(catalog.lineage_for(reader), found, hops)
-    return _page("product.html", **context)
+    return render("product.html", **context)
 
 
 def _product_context(
@@ -194,7 +148,7 @@ def _product_context(
         "now_link": base + (f"?tab={tab}" if tab != "overview" else ""),
         "snapshots": history,
         "shown_snapshot": _at(history, asof) if asof else None,
-        "diff_link": lambda snapshot: _diff_link(found, history, snapshot),
+        "diff_link": partial(_diff_link, found, history),
     }
 
 
@@ -333,7 +287,7 @@ async def changes(
     if catalog.sandbox_problem is not None:
         raise catalog.sandbox_problem
     difference = await compare(catalog.queries, found, earlier, later)
-    return _page(
+    return render(
         "changes.html",
         section="products",
         p=found,
@@ -358,7 +312,7 @@ def domains(request: Request) -> Response:
         }
         for d in catalog.view.domains()
     ]
-    return _page("domains.html", section="domains", domains=shown)
+    return render("domains.html", section="domains", domains=shown)
 
 
 @router.get("/domains/{name}")
@@ -374,7 +328,9 @@ def domain(request: Request, name: str) -> Response:
         term: [d.name for d in catalog.view.domains() if d.name != name and term in d.language]
         for term in found.language
     }
-    return _page("domain.html", section="domains", d=found, items=items, readers=readers, elsewhere=elsewhere)
+    return render(
+        "domain.html", section="domains", d=found, items=items, readers=readers, elsewhere=elsewhere
+    )
 
 
 @router.get("/glossary")
@@ -386,7 +342,7 @@ def glossary(request: Request) -> Response:
             terms.setdefault(term, []).append((found.name, meaning))
     ordered = sorted(terms.items(), key=lambda pair: pair[0].lower())
     ambiguous = sum(1 for _, meanings in ordered if len(meanings) > 1)
-    return _page("glossary.html", section="glossary", terms=ordered, ambiguous=ambiguous)
+    return render("glossary.html", section="glossary", terms=ordered, ambiguous=ambiguous)
 
 
 @router.get("/sql")
@@ -408,7 +364,7 @@ async def console(
         "result": None,
         "elapsed": None,
         "examples": _examples(tables),
-        "download_link": lambda form: "",
+        "download_link": _no_download,
     }
     status = 200
     if sql.strip():
@@ -416,7 +372,7 @@ async def console(
         try:
             names = parameters_of(sql)
             context["parameters"] = [(n, given.get(n, "")) for n in names]
-            context["download_link"] = lambda form: _download(sql, asof, given, form)
+            context["download_link"] = partial(_download, sql, asof, given)
             if all(name in given for name in names):
                 result = await _table(catalog, Query(sql, given, asof or None, limit=SHOWN_ROWS), request)
                 context |= {
@@ -427,7 +383,12 @@ async def console(
         except HanseError as error:
             context["problem"] = error
             status = 400
-    return _page("sql.html", status, **context)
+    return render("sql.html", status, **context)
+
+
+def _no_download(form: str) -> str:
+    del form
+    return ""
 
 
 def _download(sql: str, asof: str, given: dict[str, Any], form: str) -> str:
@@ -464,7 +425,7 @@ def docs(request: Request) -> Response:
                     "parameters": [_parameter(p) for p in operation.get("parameters", [])],
                 }
             )
-    return _page("docs.html", spec=spec, groups=list(groups.items()))
+    return render("docs.html", spec=spec, groups=list(groups.items()))
 
 
 def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,8 @@ class SearchIndex:
         query = " ".join(f'"{word}"*' for word in words)
         sql = (
             "SELECT kind, label, target, text FROM doc WHERE doc MATCH ? "
-            "ORDER BY bm25(doc, 8.0, 1.0) + CASE kind WHEN 'product' THEN -6 WHEN 'domain' THEN -2 ELSE 0 END LIMIT ?"
+            "ORDER BY bm25(doc, 8.0, 1.0) + "
+            "CASE kind WHEN 'product' THEN -6 WHEN 'domain' THEN -2 ELSE 0 END LIMIT ?"
         )
         with self._lock:
             return [Hit(*row) for row in self._db.execute(sql, (query, limit))]

@@ -78,7 +78,7 @@ class MeshView(Protocol):
         ...
 
     def scan(self, full_name: str, as_of: str | None = None) -> Scan | None:
-        """The product now, or at a moment (ISO 8601) or snapshot id; None when nothing was published by then."""
+        """The product now, or at a moment (ISO 8601) or snapshot id; None when nothing was there."""
         ...
 
     def history(self, full_name: str) -> list[Snapshot]:

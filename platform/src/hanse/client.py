@@ -68,7 +68,7 @@ class Result:
 
 
 class Client:
-    """Talks to one catalog. `timeout` is in seconds and covers each wait for data, not the whole answer."""
+    """Talks to one catalog. `timeout` is in seconds, for each wait."""
 
     def __init__(
         self, address: str = "http://127.0.0.1:8321", *, token: str | None = None, timeout: float = 120.0
@@ -80,7 +80,7 @@ class Client:
         self._timeout = timeout
 
     def query(self, sql: str, *, as_of: str | None = None, limit: int | None = None, **params: Any) -> Result:
-        """Run one SELECT; names in `params` fill `:name`. Raises CatalogError, also when the answer is cut."""
+        """Run one SELECT; `params` fill `:name`. Raises CatalogError, also when the answer breaks off."""
         import pyarrow as pa
 
         body = {"sql": sql, "params": params, "as_of": as_of, "limit": limit, "format": "arrow"}

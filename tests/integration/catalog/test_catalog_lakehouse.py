@@ -158,7 +158,10 @@ def test_the_sql_command_fails_with_one_message(root: Path, made: Bench, sql: st
 
 
 def test_serving_ends_when_told_and_a_taken_port_is_one_message(root: Path, made: Bench) -> None:
-    code = "import sys; from hanse.bootstrap import Mesh; from hanse_catalog.server import serve; serve(Mesh.open(), port=int(sys.argv[1]))"
+    code = (
+        "import sys; from hanse.bootstrap import Mesh; from hanse_catalog.server import serve;"
+        "serve(Mesh.open(), port=int(sys.argv[1]))"
+    )
     import socket
 
     with socket.socket() as probe:

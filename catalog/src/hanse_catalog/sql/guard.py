@@ -95,8 +95,8 @@ def _parser_error(tree: dict[str, Any]) -> QueryRefused:
         return QueryRefused(
             "only SELECT is allowed", fix="products are read here; they change through their projection"
         )
-    position = tree.get("position")
-    where = f"character {int(position) + 1}" if str(position).isdigit() else None
+    position = str(tree.get("position"))
+    where = f"character {int(position) + 1}" if position.isdigit() else None
     return QueryRefused(f"the query cannot be read: {message}", where=where)
 
 
@@ -196,7 +196,7 @@ class _Walker:
         if call.get("class") != "FUNCTION":
             raise _not_allowed("a table function of that form")
         self._function(call, fn.TABLES)
-        for key, child in call.items():
+        for child in call.values():
             if isinstance(child, (dict, list)):
                 self.visit(child, scope, depth + 1)
 

@@ -72,7 +72,7 @@ def tokens(sql: str) -> Iterator[Token]:
 
 
 def prepare(sql: str) -> str:
-    """The text with `:name` written as `$name`. Raises QueryRefused when it is empty, too long or too deep."""
+    """The text with `:name` as `$name`. Raises QueryRefused when it is empty, too long or too deep."""
     _bound_size(sql)
     out: list[str] = []
     count = cases = chain = 0
