@@ -1,5 +1,6 @@
 """Publications as readers and operators see them."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -311,6 +312,19 @@ def test_a_lost_table_is_not_filled_with_what_is_left(tmp_path: Path) -> None:
         made.feed([("b", 2)])
         with pytest.raises(PublicationError, match="did not make what its readers see"):
             made.publish()
+
+
+def test_lost_leases_do_not_lock_a_product(tmp_path: Path) -> None:
+    for n in range(3):
+        with bench(tmp_path) as made:
+            made.feed([("a", n)])
+            made.publish()
+    shutil.rmtree(tmp_path / ".hanse" / "lakehouse" / "leases")
+    with bench(tmp_path) as made:
+        made.feed([("a", 9)])
+        made.publish()
+        assert made.rows() == [("a", 9)]
+        assert made.publisher.table().properties["hanse.epoch"] == "4"
 
 
 def test_a_value_that_does_not_fit(tmp_path: Path) -> None:

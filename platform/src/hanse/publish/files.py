@@ -40,7 +40,7 @@ def write_data(con: duckdb.DuckDBPyConnection, table: Table, name: str, query: s
 
 def write_deletes(con: duckdb.DuckDBPyConnection, table: Table, name: str, query: str) -> DataFile | None:
     """Write a position delete file; the query gives (file_path, pos). None when there are none."""
-    ordered = f"SELECT file_path, pos FROM ({query}) ORDER BY file_path, pos"  # noqa: S608
+    ordered = f"SELECT file_path, pos FROM ({query}) ORDER BY file_path, pos"
     return _write(con, table, DELETES, name, ordered, DataFileContent.POSITION_DELETES)
 
 

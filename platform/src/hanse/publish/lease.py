@@ -60,6 +60,12 @@ class Lease:
                 got="released" if self._lock is None else f"epoch {_epoch(self._epoch_path)}",
             )
 
+    def raise_to(self, epoch: int) -> None:
+        """Carry a higher epoch: the counter was lost, and a table has seen later owners. Raises StaleWriter."""
+        self.check()
+        _write(self._epoch_path, epoch)
+        self.epoch = epoch
+
     def release(self) -> None:
         """Let another process become the owner. Does nothing the second time."""
         if self._lock is not None:

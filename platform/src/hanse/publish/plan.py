@@ -27,9 +27,9 @@ def scan_sql(schema: Schema, data: Sequence[str], deletes: Sequence[str] = ()) -
         return f"SELECT {columns} WHERE false"
     columns = ", ".join(quote(f.name) for f in schema.fields)
     if not deletes:
-        return f"SELECT {columns} FROM {source(schema, data)}"  # noqa: S608
+        return f"SELECT {columns} FROM {source(schema, data)}"
     return (
-        f"SELECT {columns} FROM {source(schema, data, positions=True)} AS _data ANTI JOIN "  # noqa: S608
+        f"SELECT {columns} FROM {source(schema, data, positions=True)} AS _data ANTI JOIN "
         f"(SELECT file_path, pos FROM read_parquet({_list(deletes)})) AS _gone "
         "ON _data.filename = _gone.file_path AND _data.file_row_number = _gone.pos"
     )

@@ -38,7 +38,7 @@ def add(con: duckdb.DuckDBPyConnection, sink: SinkState, path: str) -> None:
     key = ", ".join(quote(name) for name in sink.key)
     file_id = int(one(con, "SELECT coalesce(max(file_id), 0) + 1 FROM hanse.publish_file"))
     con.execute(
-        f"INSERT INTO hanse.publish_position SELECT {key}, {file_id}, file_row_number "  # noqa: S608
+        f"INSERT INTO hanse.publish_position SELECT {key}, {file_id}, file_row_number "
         f"FROM read_parquet({literal(path)}, file_row_number = true)"
     )
     con.execute(
@@ -57,7 +57,7 @@ def forget(con: duckdb.DuckDBPyConnection) -> None:
 def hit(sink: SinkState) -> str:
     """Query of (_file, _pos) of the rows that the frozen delta replaces or deletes."""
     join = " AND ".join(f"p.{quote(n)} IS NOT DISTINCT FROM d.{quote(n)}" for n in sink.key)
-    return f"SELECT p._file, p._pos FROM hanse.publish_position p SEMI JOIN hanse.publish_delta d ON {join}"  # noqa: S608
+    return f"SELECT p._file, p._pos FROM hanse.publish_position p SEMI JOIN hanse.publish_delta d ON {join}"
 
 
 def crowded(con: duckdb.DuckDBPyConnection, sink: SinkState) -> list[tuple[int, str]]:
@@ -65,7 +65,7 @@ def crowded(con: duckdb.DuckDBPyConnection, sink: SinkState) -> list[tuple[int, 
     rows = con.execute(
         f"""SELECT file_id, path FROM hanse.publish_file WHERE rows > 0 AND
         ((SELECT count(*) FROM hanse.publish_gone g WHERE g.file_id = publish_file.file_id)
-         + (SELECT count(*) FROM ({hit(sink)}) h WHERE h._file = publish_file.file_id)) > ? * rows""",  # noqa: S608
+         + (SELECT count(*) FROM ({hit(sink)}) h WHERE h._file = publish_file.file_id)) > ? * rows""",
         [COMPACT_ABOVE],
     ).fetchall()
     return [(int(i), str(p)) for i, p in rows]
@@ -75,7 +75,7 @@ def apply(con: duckdb.DuckDBPyConnection, sink: SinkState, compacted: list[str],
     """The delta is published: move its keys' positions, drop compacted files, add the new ones."""
     con.execute(f"INSERT INTO hanse.publish_gone {hit(sink)}")
     join = " AND ".join(f"p.{quote(n)} IS NOT DISTINCT FROM d.{quote(n)}" for n in sink.key)
-    con.execute(f"DELETE FROM hanse.publish_position p USING hanse.publish_delta d WHERE {join}")  # noqa: S608
+    con.execute(f"DELETE FROM hanse.publish_position p USING hanse.publish_delta d WHERE {join}")
     for path in compacted:
         file_id = one(con, "SELECT file_id FROM hanse.publish_file WHERE path = ?", [path])
         for table, column in (
@@ -83,6 +83,6 @@ def apply(con: duckdb.DuckDBPyConnection, sink: SinkState, compacted: list[str],
             ("publish_gone", "file_id"),
             ("publish_file", "file_id"),
         ):
-            con.execute(f"DELETE FROM hanse.{table} WHERE {column} = ?", [file_id])  # noqa: S608
+            con.execute(f"DELETE FROM hanse.{table} WHERE {column} = ?", [file_id])
     for path in added:
         add(con, sink, path)

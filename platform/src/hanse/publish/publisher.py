@@ -92,7 +92,10 @@ class Publisher:
         self.lease.check()
         if self._table is None:
             table = self.lakehouse.ensure(self.name, self.product.contract)
-            if table.properties.get(snapshots.EPOCH) != str(self.lease.epoch):
+            seen = int(table.properties.get(snapshots.EPOCH, "0"))
+            if seen > self.lease.epoch:
+                self.lease.raise_to(seen + 1)
+            if seen != self.lease.epoch:
                 epoch = snapshots.set_properties({snapshots.EPOCH: str(self.lease.epoch)})
                 table = snapshots.commit(table, self.lease.epoch, [], [epoch], take=True)
             self._table = table
@@ -122,6 +125,7 @@ class Publisher:
         """Finish the publication that a crash left; None when there is none. Raises as `publish` does."""
         con.execute("SET TimeZone = 'UTC'")
         state.prepare(con)
+        self._table = None
         table = self.table()
         if rebuild:
             state.start_rebuild(con, _id(table.metadata.current_snapshot()))
@@ -171,7 +175,7 @@ class Publisher:
         rebuild = main is not None and state.rebuilding(con, main.snapshot_id)
         contract = self.product.contract
         same = main is not None and state.last_contract(con) == contract.version
-        changed = bool(state.one(con, f"SELECT count(*) FROM (SELECT 1 FROM {sink.changes} LIMIT 1)"))  # noqa: S608
+        changed = bool(state.one(con, f"SELECT count(*) FROM (SELECT 1 FROM {sink.changes} LIMIT 1)"))
         if not changed and not rebuild and (same or main is None):
             return None
         with state.transaction(con):
@@ -179,7 +183,7 @@ class Publisher:
             mode = self._mode(con, sink, upserts, rebuild=rebuild, same=same)
             whole = mode == "replace" and sink.output is not None
             if whole:
-                con.execute(f"CREATE OR REPLACE TABLE hanse.publish_whole AS SELECT * FROM {sink.output}")  # noqa: S608
+                con.execute(f"CREATE OR REPLACE TABLE hanse.publish_whole AS SELECT * FROM {sink.output}")
             pending = Pending(
                 pub_id=state.new_id(),
                 seq=self._next_seq(con, table),
@@ -366,7 +370,7 @@ class Publisher:
         with state.transaction(con):
             state.freeze(con, sink, pending.watermark)
             if pending.whole:
-                con.execute(f"CREATE OR REPLACE TABLE hanse.publish_whole AS SELECT * FROM {sink.output}")  # noqa: S608
+                con.execute(f"CREATE OR REPLACE TABLE hanse.publish_whole AS SELECT * FROM {sink.output}")
             state.store(con, pending)
         if snapshots.ref(table.metadata, AUDIT) != snapshot.snapshot_id:
             self._commit([], [snapshots.set_ref(AUDIT, snapshot.snapshot_id)])

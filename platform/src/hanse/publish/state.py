@@ -158,10 +158,8 @@ def freeze(con: duckdb.DuckDBPyConnection, sink: SinkState, up_to: int | None = 
     if sink.key and not sink.append:
         key = ", ".join(quote(name) for name in sink.key)
         newest = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY _seq DESC) = 1"
-    con.execute(
-        f"CREATE OR REPLACE TABLE hanse.publish_delta AS SELECT * FROM {sink.changes}{where}{newest}"  # noqa: S608
-    )
-    con.execute(f"DELETE FROM {sink.changes}{where}")  # noqa: S608
+    con.execute(f"CREATE OR REPLACE TABLE hanse.publish_delta AS SELECT * FROM {sink.changes}{where}{newest}")
+    con.execute(f"DELETE FROM {sink.changes}{where}")
     row = con.execute(
         "SELECT count(*) FILTER (WHERE _op > 0), count(*) FILTER (WHERE _op < 0), coalesce(max(_seq), 0)"
         " FROM hanse.publish_delta"
@@ -172,7 +170,7 @@ def freeze(con: duckdb.DuckDBPyConnection, sink: SinkState, up_to: int | None = 
 
 def thaw(con: duckdb.DuckDBPyConnection, sink: SinkState, pending: Pending) -> None:
     """Make the frozen changes dirty again, older than any that came since; the publication was rejected."""
-    con.execute(f"INSERT INTO {sink.changes} BY NAME SELECT * FROM hanse.publish_delta")  # noqa: S608
+    con.execute(f"INSERT INTO {sink.changes} BY NAME SELECT * FROM hanse.publish_delta")
     con.execute("INSERT INTO hanse.publish_rejected VALUES (?, ?)", [pending.seq, _body(pending)])
     drop(con)
 

@@ -211,7 +211,7 @@ class Verdicts:
         if not self.path.exists():
             return []
         query = (
-            "SELECT h.*, v.passed, v.checks, v.checked_at FROM history h "  # noqa: S608
+            "SELECT h.*, v.passed, v.checks, v.checked_at FROM history h "
             f"LEFT JOIN verdict v USING (table_uuid, snapshot_id) WHERE {where}"
         )
         with self._open() as con:

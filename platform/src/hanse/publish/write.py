@@ -95,11 +95,11 @@ def bad(aside: dict[str, str]) -> str:
 
 
 def _count(con: duckdb.DuckDBPyConnection, pending: Pending, predicate: str) -> int:
-    return int(one(con, f"SELECT count(*) FROM {frozen(pending)} WHERE ({predicate}) IS TRUE"))  # noqa: S608
+    return int(one(con, f"SELECT count(*) FROM {frozen(pending)} WHERE ({predicate}) IS TRUE"))
 
 
 def _query(table: Table, pending: Pending, sink: SinkState, aside: dict[str, str]) -> str:
-    return f"SELECT {columns(table.schema(), sink)} FROM {frozen(pending)} WHERE {good(aside)}"  # noqa: S608
+    return f"SELECT {columns(table.schema(), sink)} FROM {frozen(pending)} WHERE {good(aside)}"
 
 
 def _replace(
@@ -151,10 +151,10 @@ def _delta(
     gone = positions.hit(sink)
     merge = bool(crowded) or len(deletes) >= positions.MAX_DELETE_FILES
     if merge:
-        gone = f"{gone} UNION ALL SELECT file_id, pos FROM hanse.publish_gone"  # noqa: S608
+        gone = f"{gone} UNION ALL SELECT file_id, pos FROM hanse.publish_gone"
     where = f"WHERE g._file NOT IN ({ids})" if crowded else ""
     rows = (
-        "SELECT f.path AS file_path, g._pos AS pos FROM "  # noqa: S608
+        "SELECT f.path AS file_path, g._pos AS pos FROM "
         f"({gone}) AS g(_file, _pos) JOIN hanse.publish_file f ON f.file_id = g._file {where}"
     )
     removed = {path for _, path in crowded} | (set(deletes) if merge else set())
@@ -169,7 +169,7 @@ def _survivors(table: Table, sink: SinkState, crowded: list[tuple[int, str]]) ->
     names = ", ".join(f"s.{quote(f.name)}" for f in table.schema().fields)
     join = " AND ".join(f"p.{quote(n)} IS NOT DISTINCT FROM d.{quote(n)}" for n in sink.key)
     return (
-        f"SELECT {names} FROM {source(table.schema(), paths, positions=True)} s SEMI JOIN "  # noqa: S608
+        f"SELECT {names} FROM {source(table.schema(), paths, positions=True)} s SEMI JOIN "
         "(SELECT f.path, p._pos FROM hanse.publish_position p "
         "JOIN hanse.publish_file f ON f.file_id = p._file "
         f"ANTI JOIN hanse.publish_delta d ON {join} WHERE p._file IN ({ids})) l "
@@ -182,7 +182,7 @@ def aside_query(table_schema: Schema, pending: Pending, sink: SinkState, aside: 
     rules = ", ".join(f"CASE WHEN ({p}) IS TRUE THEN {literal(name)} END" for name, p in aside.items())
     broken = f"concat_ws(', ', {rules})"
     return (
-        f"SELECT {columns(table_schema, sink)}, {broken} AS hanse_rules, "  # noqa: S608
+        f"SELECT {columns(table_schema, sink)}, {broken} AS hanse_rules, "
         f"{pending.seq}::BIGINT AS hanse_seq, timezone('UTC', now()) AS hanse_set_aside_at "
         f"FROM {frozen(pending)} WHERE {bad(aside)}"
     )

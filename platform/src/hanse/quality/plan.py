@@ -129,7 +129,7 @@ def _duplicates(name: str, columns: Sequence[str], *, kind: Kind = "library") ->
         ZERO,
         columns[0] if len(columns) == 1 else None,
         aggregate=(f"count(*) FILTER (WHERE {present}) - count(DISTINCT {value}) FILTER (WHERE {present})"),
-        sample=f"SELECT * FROM {{view}} WHERE {present} QUALIFY count(*) OVER (PARTITION BY {quoted}) > 1",  # noqa: S608
+        sample=f"SELECT * FROM {{view}} WHERE {present} QUALIFY count(*) OVER (PARTITION BY {quoted}) > 1",
     )
 
 
