@@ -119,24 +119,27 @@ def main() -> int:
     )
     parser.add_argument("--short", action="store_true", help="a minute instead of ten")
     parser.add_argument("--times", type=int, help="publications a shape")
+    parser.add_argument("--shape", action="append", choices=("small", "append", "large"))
     arguments = parser.parse_args()
     times = arguments.times or (120 if arguments.short else 1_000)
     large = 20_000 if arguments.short else 2_000_000
     if arguments.short:
         positions.LARGE = large
-    results = [
-        race("small keyed, 1,000 rows", times, lambda root: Shape(root, keyed=True, keys=1_000)),
-        race("append", times, lambda root: Shape(root, keyed=False, keys=1_000_000_000)),
-        race(
-            f"large keyed, {large:,} rows",
+    races: dict[str, tuple[int, Callable[[Path], Shape]]] = {
+        "small": (times, lambda root: Shape(root, keyed=True, keys=1_000)),
+        "append": (times, lambda root: Shape(root, keyed=False, keys=1_000_000_000)),
+        "large": (
             times if arguments.short else times // 10,
             lambda root: Shape(root, keyed=True, keys=large),
         ),
-    ]
-    for result in results:
-        print(json.dumps(result))
+    }
+    worst = 0.0
+    for name in arguments.shape or races:
+        result = race(name, *races[name])
+        print(json.dumps(result), flush=True)
+        worst = max(worst, float(str(result["ratio"])))
     print(json.dumps({"peak RSS MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
-    return int(any(float(str(r["ratio"])) > LIMIT for r in results))
+    return int(worst > LIMIT)
 
 
 if __name__ == "__main__":
