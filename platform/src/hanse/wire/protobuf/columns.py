@@ -111,7 +111,7 @@ class Messages(Columns):
         if column is None:
             return
         place = found[number]
-        if column.inner:
+        if column.inner or column.kind == "string":  # parts of a message merge; a lost string may be no UTF-8
             self.fail(at, place.here[rows], reasons.SLOW)
         place.word[rows], place.start[rows], place.length[rows], place.here[rows] = word, start, length, True
 
