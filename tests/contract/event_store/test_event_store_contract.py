@@ -36,7 +36,7 @@ def postgres_opener() -> Iterator[Open]:
         return opened[-1]
 
     yield open_it
-    opened[0].drop_schema()
+    opened[-1].drop_schema()
     for store in opened:
         store.close()
 
