@@ -114,7 +114,7 @@ class Replacing(Maintainer):
         extra = "".join(f", d.{key.sql} AS _k{at}" for at, key in enumerate(self.keys))
         last = ""
         if self.sink.primary_key and not self.keys:
-            keys = ", ".join(quote(name) for name in self.sink.primary_key)
+            keys = ", ".join(f"n.{quote(name)}" for name in self.sink.primary_key)
             last = f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY n._s DESC) = 1"
         self.con.execute(
             f"CREATE OR REPLACE TEMP TABLE _hanse_come AS SELECT n.* EXCLUDE (_s, _k){extra} FROM ({self.plan.sql}) n "
