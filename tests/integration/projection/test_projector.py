@@ -247,3 +247,16 @@ def test_a_topic_of_plain_json_that_hanse_does_not_own(mesh: ProjectionMesh) -> 
     report = projector.run_to_head()
     assert (report.applied, report.poison) == (20, 2)
     assert table(projector)[0][:2] == (20, 190)
+
+
+def test_an_expression_that_fails_stops_plainly_and_leaves_the_state(mesh: ProjectionMesh) -> None:
+    sql = "SELECT sale_id, CAST(state AS INT) AS n FROM sales"
+    projector = mesh.projector(mesh.product(sql, (("sale_id", "STRING"), ("n", "INT")), key=("sale_id",)))
+    mesh.log.produce("shop.sales", [mesh.record(mesh.sales, sale(1, "7"))])
+    projector.run_to_head()
+    mesh.log.produce("shop.sales", [mesh.record(mesh.sales, sale(2, "SP"))])
+    with pytest.raises(ProjectionError, match="shop.report fails on a batch of shop.sales") as caught:
+        projector.run_to_head()
+    assert "projection.sql" in str(caught.value)
+    assert table(projector) == [("s1", 7)]
+    assert projector.lag().records == 1

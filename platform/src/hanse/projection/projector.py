@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -37,8 +38,6 @@ from hanse.projection.program import (
 from hanse.wire.formats import decoder_for, format_of
 
 if TYPE_CHECKING:
-    import duckdb
-
     from hanse.engine import Engine
 
 THRESHOLD = "deadLetterThreshold"
@@ -274,12 +273,25 @@ class Projector:
             reach("after-execute")
             reach("before-commit")
             self.con.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             self._engine = None
             self.con.execute("ROLLBACK")
+            if isinstance(error, duckdb.Error):
+                raise self._failed(batch, error) from error
             raise
         reach("after-commit")
         _count(report, batch)
+
+    def _failed(self, batch: _Batch, error: duckdb.Error) -> ProjectionError:
+        """What DuckDB could not compute, such as a sum that overflows, and the records it was about."""
+        product, last = self.product, batch.offsets
+        places = ", ".join(f"{partition} up to {offset}" for partition, offset in sorted(last.items()))
+        return ProjectionError(
+            f"the projection {product.full_name} fails on a batch of {batch.source.topic.full_name}",
+            where=f"{product.sql_path}; partitions and offsets {places}",
+            got=str(error).strip()[:2_000],
+            fix="correct the expression in the projection, then `hanse product rebuild` it",
+        )
 
     def _set_aside(self, batch: _Batch) -> None:
         poison = batch.ready.poison
