@@ -161,6 +161,24 @@ def test_small_archive_files_are_merged(log: ArchivedLog) -> None:
     assert values(log, "a.t") == list(range(100))
 
 
+def test_what_a_killed_archiving_left_is_swept(log: ArchivedLog, tmp_path: Path) -> None:
+    log.create_topic(TopicSpec("a.t", partitions=1))
+    fill(log, "a.t", range(20))
+    archive_topic(log, "a.t")
+    (small,) = log.archive.segments(log.topic("a.t"), 0)
+    copy = small.path.read_bytes()
+    fill(log, "a.t", range(20, 40))
+    archive_topic(log, "a.t")
+    small.path.write_bytes(copy)
+    (small.path.parent / ".40-60.tmp").write_bytes(b"half a file")
+    assert [(s.first, s.end) for s in log.archive.segments(log.topic("a.t"), 0)] == [(0, 40)]
+    fill(log, "a.t", range(40, 50))
+    archive_topic(log, "a.t")
+    assert [p.name[:41] for p in small.path.parent.iterdir()] == [f"{0:020d}-{50:020d}"]
+    log.trim("a.t", {0: 50})
+    assert values(log, "a.t") == list(range(50))
+
+
 def test_a_deleted_topic_takes_its_archive_with_it(log: ArchivedLog) -> None:
     info = log.create_topic(TopicSpec("a.t", partitions=1))
     fill(log, "a.t", range(10))

@@ -91,7 +91,7 @@ rows_drawn = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     written=st.lists(st.tuples(rows_drawn, st.sampled_from(sorted(COMPRESS)), st.integers(1, 3)), max_size=4),
     start=st.integers(0, 30),
@@ -161,7 +161,7 @@ def test_a_flipped_bit_is_noticed_wherever_it_is() -> None:
             read(bytes(broken))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(body=st.binary(max_size=80), count=st.integers(0, 2**31 - 1), codec=st.integers(0, 7))
 def test_any_bytes_under_a_good_checksum_are_rows_or_one_error(body: bytes, count: int, codec: int) -> None:
     after_crc = struct.pack(">hiqqqhii", codec, 5, 1_000, 1_000, -1, 0, 0, count) + body
@@ -173,7 +173,7 @@ def test_any_bytes_under_a_good_checksum_are_rows_or_one_error(body: bytes, coun
     assert len(rows) == count
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(at=st.integers(0, 400), byte=st.integers(0, 255))
 def test_a_changed_record_under_a_good_checksum_is_rows_or_one_error(at: int, byte: int) -> None:
     data = bytearray(batch(ROWS))

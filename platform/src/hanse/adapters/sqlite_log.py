@@ -25,6 +25,7 @@ import pyarrow as pa
 from hanse.adapters.sqlite_log_append import Append, Chunk, Stale, prepare_group, store
 from hanse.adapters.sqlite_log_read import Cursor, gather
 from hanse.adapters.sqlite_log_storage import (
+    Full,
     Readers,
     Sync,
     Turns,
@@ -191,11 +192,12 @@ class SqliteLog:
         try:
             self._commit(group)
         except LogError as error:
-            if len(group) == 1:
-                group[0].finish(error)
+            if len(group) > 1 and isinstance(error, Full):
+                for append in group:
+                    self._commit_group([append])
                 return
             for append in group:
-                self._commit_group([append])
+                append.finish(error)
         except BaseException:
             for append in group:
                 append.finish(LogError("the commit was interrupted; look whether the records are there"))

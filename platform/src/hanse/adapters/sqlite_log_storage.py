@@ -178,11 +178,15 @@ def errors_named(path: Path) -> Generator[None]:
         raise _named(error, path) from error
 
 
+class Full(LogError):
+    """No room for a commit; a smaller one may still fit."""
+
+
 def _named(error: sqlite3.Error, path: Path) -> LogError:
     text = str(error)
     code = getattr(error, "sqlite_errorname", "") or ""
     if code.startswith("SQLITE_FULL") or "full" in text:
-        return LogError(
+        return Full(
             "the event log is full; nothing of this batch was stored",
             where=str(path),
             got=text,

@@ -107,6 +107,7 @@ class Archive:
 
     def _extend(self, log: EventLog, info: TopicInfo, partition: int, low: int, end: int) -> int:
         segments = self.segments(info, partition)
+        self._sweep(info, partition, segments)
         at = max([low, *(s.end for s in segments)])
         last = segments[-1] if segments else None
         while at < end:
@@ -119,6 +120,14 @@ class Archive:
                 written = self._write(info, partition, at, following, rows)
             last, at = written, following
         return at
+
+    def _sweep(self, info: TopicInfo, partition: int, kept: list[Segment]) -> None:
+        """Remove what a killed archiving left: unfinished files, and files inside larger ones."""
+        folder = self._folder(info) / str(partition)
+        names = {segment.path.name for segment in kept}
+        for path in [*folder.glob(".*.tmp"), *(p for p in folder.glob("*.parquet") if p.name not in names)]:
+            if path.suffix == ".tmp" or _NAME.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
     def _write(self, info: TopicInfo, partition: int, first: int, end: int, rows: pa.Table) -> Segment:
         folder = self._folder(info) / str(partition)

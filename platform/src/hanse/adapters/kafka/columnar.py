@@ -27,7 +27,8 @@ class ColumnarReader(Buffered):
         self._fetched = dict(offsets)
         self._connections: dict[int, Connection] = {}
         self._leaders: dict[int, int] = {}
-        self._asked: dict[int, float] = {}
+        self._asked: dict[int, tuple[float, float]] = {}
+        self._began = 0.0
         self._pause = 0.0
         self._retry_at = 0.0
         self._moved_since: float | None = None
@@ -35,7 +36,9 @@ class ColumnarReader(Buffered):
     def read(self, max_records: int, timeout_ms: int, ends: Callable[[], Mapping[int, int]]) -> Fetched:
         """See `Reader.read`; where partitions end comes with every fetch, `ends` is not asked."""
         del ends
-        deadline = time.monotonic() + timeout_ms / 1_000
+        self._began = time.monotonic()
+        self._tails.clear()  # only an answer to what is asked from now on says where the end is
+        deadline = self._began + timeout_ms / 1_000
         self._fill(max_records, 0.0)
         while not any(self._buffers.values()):
             left = deadline - time.monotonic()
@@ -69,11 +72,12 @@ class ColumnarReader(Buffered):
             self._find_leaders()
         self._ask(wait_s)
         parts: list[Part] = []
-        for node, promised in list(self._asked.items()):
+        moved: list[Part] = []
+        for node, (promised, asked_at) in list(self._asked.items()):
             answer = self._connections[node].receive_fetch(promised)
             del self._asked[node]
             parts += answer
-        moved = [p for p in parts if not self._accept(p)]
+            moved += [p for p in answer if not self._accept(p, fresh=asked_at >= self._began)]
         if moved:
             if self._moved_since is None:
                 self._moved_since = time.monotonic()
@@ -95,7 +99,7 @@ class ColumnarReader(Buffered):
         for node, offsets in wanted.items():
             if node not in self._asked:
                 self._connections[node].request_fetch(self.topic, offsets, int(wait_s * 1_000), _SIZES)
-                self._asked[node] = wait_s
+                self._asked[node] = (wait_s, time.monotonic())
 
     def _find_leaders(self) -> None:
         self._disconnect()
@@ -124,8 +128,11 @@ class ColumnarReader(Buffered):
             self._connections[node] = Connection(self._settings, *found.brokers[node])
         self._leaders = leaders
 
-    def _accept(self, part: Part) -> bool:
-        """Decode a partition's part into the buffer; False when its leader is elsewhere."""
+    def _accept(self, part: Part, fresh: bool) -> bool:
+        """Decode a partition's part into the buffer; False when its leader is elsewhere.
+
+        Where the partition ends is believed of a fresh answer only: an older one was waiting here.
+        """
         where = f"topic {self.topic}, partition {part.partition}"
         if part.error == _OUT_OF_RANGE:
             raise HistoryLost(
@@ -147,7 +154,7 @@ class ColumnarReader(Buffered):
         self._fetched[part.partition] = following
         if following > offset:
             self._skipped[part.partition] = following
-        if following >= part.end:
+        if fresh and following >= part.end:
             self._tails[part.partition] = following
         return True
 
