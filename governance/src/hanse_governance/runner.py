@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from hanse_governance.positions import Locator
 from hanse_governance.view import MeshView, Problem
 
 UNUSED = "FED004"
+_MOST = 200
 _CODES = {"has no schema file": "PRD001", "has no owner": "PRD002"}  # the loader's words, by policy
 _FOUND_AGAIN = "unknown input "  # PRD001 tells it with its column
 
@@ -207,7 +209,7 @@ def _judge(mesh: MeshView, policies: tuple[Policy, ...]) -> Report:
                 graded.append(
                     finding if severity == finding.severity else replace(finding, severity=severity)
                 )
-    findings = federation.waive(graded)
+    findings = federation.waive(_bounded(graded))
     findings += _unused(federation, policies, findings)
     return Report(
         root=mesh.model.root,
@@ -219,6 +221,22 @@ def _judge(mesh: MeshView, policies: tuple[Policy, ...]) -> Report:
         schemas=len(mesh.schemas),
         waivers=[_waiver_row(federation, w) for w in federation.waivers],
     )
+
+
+def _bounded(findings: list[Finding]) -> list[Finding]:
+    """At most `_MOST` findings of one policy about one subject; the last one then tells how many there are."""
+    counts = Counter((f.code, f.subject) for f in findings)
+    seen: Counter[tuple[str, str]] = Counter()
+    kept: list[Finding] = []
+    for finding in findings:
+        key = (finding.code, finding.subject)
+        seen[key] += 1
+        if seen[key] < _MOST or counts[key] <= _MOST:
+            kept.append(finding)
+        elif seen[key] == _MOST:
+            more = f"{finding.what} (and {counts[key] - _MOST} more of this kind)"
+            kept.append(replace(finding, what=more))
+    return kept
 
 
 def _unused(federation: Federation, policies: tuple[Policy, ...], findings: list[Finding]) -> list[Finding]:

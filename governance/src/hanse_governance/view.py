@@ -36,7 +36,7 @@ class Problem:
     fix: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SchemaFile:
     """The schema of a topic: its text and, when it is Avro that parses as JSON, its document."""
 
@@ -50,11 +50,12 @@ class SchemaFile:
         """AVRO, JSON or PROTOBUF, by the file's ending."""
         return {".json": "JSON", ".proto": "PROTOBUF"}.get(self.topic.schema_path.suffix, "AVRO")
 
-    @property
+    @cached_property
     def fields(self) -> list[dict[str, Any]]:
-        """The top-level fields of an Avro record; empty for other kinds."""
+        """The top-level fields of an Avro record that have a name; empty for other kinds."""
         raw: Any = (self.document or {}).get("fields") if self.kind == "AVRO" else None
-        return [f for f in raw if isinstance(f, dict) and "name" in f] if isinstance(raw, list) else []
+        fields: list[Any] = raw if isinstance(raw, list) else []
+        return [f for f in fields if isinstance(f, dict) and isinstance(f.get("name"), str)]
 
 
 @dataclass(frozen=True, slots=True)

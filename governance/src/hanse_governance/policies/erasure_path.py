@@ -34,7 +34,7 @@ class ErasurePath(Policy):
                 if subject is None:
                     continue
                 at = mesh.in_schema(schema.topic, "fields", ("name", field_name), "hanse.personal")
-                if subject not in fields:
+                if not isinstance(subject, str) or subject not in fields:
                     what = f"the personal field {field_name} of {name} belongs to {subject!r}, no field"
                     yield self.finding(at, name, what, fix=f"name one of: {', '.join(fields)}")
                 elif "hanse.personal" in fields[subject]:

@@ -40,15 +40,15 @@ class SchemaCompatible(Policy):
             before = mesh.base.schemas.get(name)
             if before is None or before.text == schema.text:
                 continue
+            known = {str(f["name"]) for f in (*schema.fields, *before.fields)}
             mode = "FULL" if schema.topic.access == "public" else "BACKWARD"
             for found in mesh.incompatibilities(name, mode):
                 field = found.path.removeprefix("$.").split(".")[0].split("[")[0]
-                known = any(f["name"] == field for f in (*schema.fields, *before.fields))
                 yield self.finding(
                     mesh.in_schema(schema.topic, "fields", ("name", field)),
                     name,
                     f"{name} {found.path}: {found.message} ({found.kind}): {_BREAKS[found.direction]}",
                     fix="give the field a default, or publish the new form as a topic of its own",
                     breaking=True,
-                    columns=(field,) if known else (),
+                    columns=(field,) if field in known else (),
                 )

@@ -126,5 +126,8 @@ def inside(directory: Path, relative: str) -> Path | None:
     """The file `relative` names inside `directory`, or None when it leads outside."""
     if "\0" in relative or len(relative) > 500:
         return None
-    path = (directory / relative).resolve()
+    try:
+        path = (directory / relative).resolve()
+    except (OSError, RuntimeError):  # a link that leads to itself
+        return None
     return path if path.is_relative_to(directory.resolve()) else None
