@@ -22,7 +22,14 @@ def open_store(settings: Settings, domain: str) -> EventStore:
 
         return SQLiteEventStore(settings.store_path(domain))
     if settings.store.startswith(("postgresql://", "postgres://")):
-        from hanse.adapters.postgres_store import PostgresEventStore
+        try:
+            from hanse.adapters.postgres_store import PostgresEventStore
+        except ImportError as error:
+            raise ConfigError(
+                "the setting `store` names PostgreSQL, whose driver is not installed",
+                got=str(error),
+                fix="install hanse with its extra: hanse[postgres]",
+            ) from error
 
         return PostgresEventStore(settings.store, schema=f"hanse_{domain}")
     raise ConfigError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Generator, Iterable
@@ -29,12 +30,13 @@ _UNKNOWN = object()
 
 
 class SubjectKeys:
-    """The keys in one SQLite file, readable by its owner only. Several processes may hold it open."""
+    """The keys in one SQLite file, readable by its owner only. Threads may share it, and processes may open it too."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._path = path
+        self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
             self._connection.execute(f"PRAGMA {pragma}")
@@ -52,7 +54,8 @@ class SubjectKeys:
 
         The key is durable on return, or in a `batch` when the batch ends. Raises SubjectForgotten.
         """
-        cipher = self._cipher(subject) or self._new_key(subject)
+        with self._lock:
+            cipher = self._cipher(subject) or self._new_key(subject)
         nonce = os.urandom(_NONCE_BYTES)
         sealed = nonce + cipher.encrypt(nonce, plaintext.encode(), subject.encode())
         return PREFIX + urlsafe_b64encode(sealed).decode("ascii")
@@ -64,7 +67,8 @@ class SubjectKeys:
         """
         if not ciphertext.startswith(PREFIX):
             raise DecodeError("a personal field is not encrypted", expected=PREFIX + "…")
-        cipher = self._cipher(subject)
+        with self._lock:
+            cipher = self._cipher(subject)
         if cipher is None:
             return None
         try:
@@ -80,16 +84,17 @@ class SubjectKeys:
         Raises ConcurrencyConflict when another process made a key for one of them first: what was
         encrypted within the batch is then worthless and must be encrypted again.
         """
-        self._look_for_changes()
-        self._batching = True
-        try:
-            yield
-            self.commit()
-        finally:
-            self._batching = False
-            for subject in self._fresh:
-                self._ciphers.pop(subject, None)
-            self._fresh.clear()
+        with self._lock:
+            self._look_for_changes()
+            self._batching = True
+            try:
+                yield
+                self.commit()
+            finally:
+                self._batching = False
+                for subject in self._fresh:
+                    self._ciphers.pop(subject, None)
+                self._fresh.clear()
 
     def commit(self) -> None:
         """Within a batch: make the new keys durable now, before what they encrypt is."""
@@ -114,15 +119,16 @@ class SubjectKeys:
         subjects = list(subjects)
         if not subjects:
             return
-        with self._writing():
+        with self._lock, self._writing():
             self._connection.executemany(
                 "INSERT INTO subjects VALUES (?, NULL, ?) ON CONFLICT (subject) "
                 "DO UPDATE SET key = NULL, forgotten_at = excluded.forgotten_at WHERE key IS NOT NULL",
                 [(subject, moment) for subject in subjects],
             )
-        for subject in subjects:
-            self._ciphers.pop(subject, None)
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self._lock:
+            for subject in subjects:
+                self._ciphers.pop(subject, None)
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file; later calls fail."""
