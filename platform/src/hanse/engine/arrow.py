@@ -61,8 +61,10 @@ def python_value(value: Any, kind: Type) -> Any:
         case "FLOAT" | "DOUBLE":
             return float(value)
         case "BYTES":
-            return bytes.fromhex(value[2:]) if isinstance(value, str) and value.startswith("0x") else (
-                value.encode() if isinstance(value, str) else bytes(value)
+            return (
+                bytes.fromhex(value[2:])
+                if isinstance(value, str) and value.startswith("0x")
+                else (value.encode() if isinstance(value, str) else bytes(value))
             )
         case "DATE":
             return date.fromisoformat(value) if isinstance(value, str) else value
@@ -77,8 +79,10 @@ def python_value(value: Any, kind: Type) -> Any:
         case "ARRAY":
             return [python_value(item, kind.items[0]) for item in value]
         case "MAP" | "MULTISET":
-            pairs = value["$map"] if isinstance(value, Mapping) and "$map" in value else (
-                list(value.items()) if isinstance(value, Mapping) else value
+            pairs = (
+                value["$map"]
+                if isinstance(value, Mapping) and "$map" in value
+                else (list(value.items()) if isinstance(value, Mapping) else value)
             )
             item = kind.items[1] if kind.kind == "MAP" else Type("INT")
             return [(python_value(k, kind.items[0]), python_value(v, item)) for k, v in pairs]

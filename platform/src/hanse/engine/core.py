@@ -52,20 +52,27 @@ class Engine:
         self.late: Late = late
         self.defer = defer
         self.fast = fast
-        compile_program(program, emission=emission, late=late)
-        self._register()
-        self._open()
+        compiled = compile_program(program, emission=emission, late=late)
+        if "hanse_sessions" in "".join(sink.relation.sql for sink in compiled.sinks.values()):
+            self._register()
+        self._open(compiled)
 
     def _register(self) -> None:
-        known = self.con.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = 'hanse_sessions'").fetchone()
+        known = self.con.execute(
+            "SELECT 1 FROM duckdb_functions() WHERE function_name = 'hanse_sessions'"
+        ).fetchone()
         if known is None:
             numbers: Any = "BIGINT[]"
             self.con.create_function(
-                "hanse_sessions", sessions, [numbers, numbers, "BIGINT"], "BIGINT[][]", null_handling="special"
+                "hanse_sessions",
+                sessions,
+                [numbers, numbers, "BIGINT"],
+                "BIGINT[][]",
+                null_handling="special",
             )
 
-    def _open(self) -> None:
-        state = State(self.con, compile_program(self.text, emission=self.emission, late=self.late).catalog)
+    def _open(self, compiled: Program) -> None:
+        state = State(self.con, compiled.catalog)
         state.create_base()
         digest = hashlib.sha256(f"{self.emission}/{self.late}/{self.text}".encode()).hexdigest()
         stored = state.fact("program")
@@ -78,19 +85,21 @@ class Engine:
                 got=digest[:12],
                 fix="rebuild the product, or give back the text it was made with",
             )
-        self._compile(state)
+        self._compile(compiled)
 
-    def _compile(self, state: State) -> None:
+    def _compile(self, compiled: Program) -> None:
         changelogs: dict[str, Changelog] = {
             str(name)[10:]: value
             for name, value in self.con.execute(
                 "SELECT name, value FROM engine.fact WHERE name LIKE 'changelog:%'"
             ).fetchall()
         }
-        self.program: Program = compile_program(
-            self.text, emission=self.emission, late=self.late, changelogs=changelogs
-        )
-        self.state = State(self.con, self.program.catalog)
+        if changelogs:
+            compiled = compile_program(
+                self.text, emission=self.emission, late=self.late, changelogs=changelogs
+            )
+        self.program: Program = compiled
+        self.state = State(self.con, self.program.catalog, marks=self.late == "drop")
         self.maintainers: dict[str, Maintainer] = {}
         sinks = list(enumerate(self.program.sinks.values()))
         for number, sink in sinks:
@@ -103,7 +112,6 @@ class Engine:
             maintainer.create()
         for source in self.program.catalog.sources.values():
             self.state.create_source(source, stored=self._is_stored(source))
-        del state
 
     def _maintainer(self, sink: Sink, number: int) -> Maintainer:
         plan = sink.incremental if self.fast else None
@@ -168,28 +176,28 @@ class Engine:
         first = self.state.take("arrival", rows.num_rows)
         reached = self.state.watermarks()
         staged = self.state.stage(found, rows, kinds, first, reached)
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_rows AS {staged}")
+        self._store(found, staged)
         self.con.unregister("_hanse_batch")
-        self._store(found)
         if found.watermark:
-            row = self.con.execute(f"SELECT max({found.watermark}) FROM _hanse_rows").fetchone()
+            batch = "_hanse_rows" if found.changelog == "upsert" else "_hanse_delta"
+            row = self.con.execute(f"SELECT max({found.watermark}) FROM {batch}").fetchone()
             if row is not None and row[0] is not None and row[0] > reached[found.number]:
                 self.state.advance(found.number, int(row[0]))
         self._mark([m.sink.name for m in self._users(found)])
         if not self.defer:
             self.refresh()
 
-    def _store(self, source: Source) -> None:
+    def _store(self, source: Source, staged: str) -> None:
         """Keep the staged rows as maintainers need them, and let incremental ones take the batch."""
-        users = self._users(source)
-        takers = [m for m in users if not m.needs_history]
-        log = self._keeps_log(source)
-        if takers or not log:
-            self.state.delta(source, "SELECT * FROM _hanse_rows", latest=self._keeps_latest(source))
-        for maintainer in takers:
-            maintainer.apply()
-        if log:
-            self.con.execute(f"INSERT INTO {source.table} SELECT * FROM _hanse_rows")
+        self.state.delta(source, staged, latest=self._keeps_latest(source))
+        for maintainer in self._users(source):
+            if not maintainer.needs_history:
+                maintainer.apply()
+        if self._keeps_log(source):
+            rows = (
+                "* FROM _hanse_rows" if source.changelog == "upsert" else "* EXCLUDE (_k) FROM _hanse_delta"
+            )
+            self.con.execute(f"INSERT INTO {source.table} SELECT {rows}")
 
     def _source(self, name: str) -> Source:
         sources = self.program.catalog.sources
@@ -208,7 +216,7 @@ class Engine:
                 fix="declare 'changelog-mode' = 'I,UA,D' (keyed) or 'I,UB,UA,D'",
             )
         self.state.set_fact(f"changelog:{source.name}", "upsert" if source.primary_key else "retract")
-        self._compile(self.state)
+        self._compile(self.program)
 
     def end_of_input(self) -> None:
         """No more rows will come: every window closes."""

@@ -54,7 +54,9 @@ class Maintainer:
         self.con.execute(
             f"INSERT INTO {self.changes_table} SELECT _op, {first} - 1 + row_number() OVER (ORDER BY {order}), {self.names} FROM ({text})"
         )
-        found = self.con.execute(f"SELECT max(_seq) FROM {self.changes_table} WHERE _seq >= {first}").fetchone()
+        found = self.con.execute(
+            f"SELECT max(_seq) FROM {self.changes_table} WHERE _seq >= {first}"
+        ).fetchone()
         if found is not None and found[0] is not None:
             self.state.take("change", int(found[0]) - first + 1)
 
@@ -72,7 +74,9 @@ class Maintainer:
 class Appending(Maintainer):
     """Filters and projections into a sink without a key: changes pass through, nothing is kept."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, state: State, sink: Sink, number: int, plan: Stateless) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, state: State, sink: Sink, number: int, plan: Stateless
+    ) -> None:
         super().__init__(con, state, sink, number)
         self.plan = plan
 
@@ -82,7 +86,10 @@ class Appending(Maintainer):
 
     def explain(self) -> list[str]:
         """Lines for EXPLAIN."""
-        return ["mode: incremental (filter and project the batch; no rows are kept)", f"batch: {self.plan.sql}"]
+        return [
+            "mode: incremental (filter and project the batch; no rows are kept)",
+            f"batch: {self.plan.sql}",
+        ]
 
 
 class Replacing(Maintainer):
@@ -91,7 +98,9 @@ class Replacing(Maintainer):
     The output also holds the source's key (`_k0`, …), by which rows are replaced.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, state: State, sink: Sink, number: int, plan: Stateless) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, state: State, sink: Sink, number: int, plan: Stateless
+    ) -> None:
         super().__init__(con, state, sink, number)
         self.plan = plan
         self.rows_table = f'engine."rows_{number}"'
@@ -121,7 +130,9 @@ class Replacing(Maintainer):
             f"JOIN _hanse_delta d ON d._seq = n._s[1] AND d._k = 1 WHERE n._k = 1{last}"
         )
         if self.keys:
-            touched = " AND ".join(f"o._k{at} IS NOT DISTINCT FROM l.{key.sql}" for at, key in enumerate(self.keys))
+            touched = " AND ".join(
+                f"o._k{at} IS NOT DISTINCT FROM l.{key.sql}" for at, key in enumerate(self.keys)
+            )
             source = "_hanse_last l"
         else:
             touched, source = self.same_key("o", "l"), "_hanse_come l"
@@ -141,14 +152,18 @@ class Replacing(Maintainer):
 class Grouping(Maintainer):
     """Aggregates by group or window: partial values are merged, empty groups deleted by a hidden count."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, state: State, sink: Sink, number: int, plan: Grouped) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, state: State, sink: Sink, number: int, plan: Grouped
+    ) -> None:
         super().__init__(con, state, sink, number)
         self.plan = plan
         self.groups = f'engine."groups_{number}"'
         self.needs_latest = plan.source.changelog == "upsert"
         self.closing = plan.end is not None and sink.closed
         self.output_table = None if self.closing else f'engine."output_{number}"'
-        self.finals = ", ".join(f"{text} AS {c.sql}" for text, c in zip(plan.finals, sink.columns, strict=True))
+        self.finals = ", ".join(
+            f"{text} AS {c.sql}" for text, c in zip(plan.finals, sink.columns, strict=True)
+        )
 
     def create(self) -> None:
         """The groups, and the view of the rows they come to."""
@@ -201,7 +216,9 @@ class Grouping(Maintainer):
         if not self.closing:
             return
         test = f"epoch_ms({self.plan.end}) - 1 <= {now_watermark(self.plan.governs)}"
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_shut AS SELECT * FROM {self.groups} WHERE {test}")
+        self.con.execute(
+            f"CREATE OR REPLACE TEMP TABLE _hanse_shut AS SELECT * FROM {self.groups} WHERE {test}"
+        )
         self.emit(f"SELECT 1 AS _op, {self.finals} FROM _hanse_shut")
         self.con.execute(f"DELETE FROM {self.groups} WHERE {test}")
 

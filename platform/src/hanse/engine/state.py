@@ -31,16 +31,19 @@ KINDS = {"+I": 0, "-U": 1, "+U": 2, "-D": 3}
 class State:
     """The state tables of one program on a caller's connection."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, catalog: Catalog, *, marks: bool = True) -> None:
         self.con = con
         self.catalog = catalog
+        self.marks = marks
 
     def create_base(self) -> None:
         """The tables that every program has."""
         self.con.execute("CREATE SCHEMA IF NOT EXISTS engine")
         self.con.execute("CREATE TABLE IF NOT EXISTS engine.counter (name VARCHAR, value BIGINT)")
         self.con.execute("CREATE TABLE IF NOT EXISTS engine.fact (name VARCHAR, value VARCHAR)")
-        self.con.execute("CREATE TABLE IF NOT EXISTS engine.watermark (source INTEGER, moment BIGINT, reached BIGINT)")
+        self.con.execute(
+            "CREATE TABLE IF NOT EXISTS engine.watermark (source INTEGER, moment BIGINT, reached BIGINT)"
+        )
 
     def create_source(self, source: Source, *, stored: bool) -> None:
         """A source's watermark, and its table when its rows are kept."""
@@ -67,11 +70,12 @@ class State:
             one = "1 AS _k" if source.changelog == "append" else sign
             self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_delta AS SELECT *, {one} FROM ({staged})")
             return
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_rows AS {staged}")
         key = ", ".join(quote(name) for name in source.primary_key)
         same = " AND ".join(f"t.{quote(n)} IS NOT DISTINCT FROM l.{quote(n)}" for n in source.primary_key)
         self.con.execute(
             f"CREATE OR REPLACE TEMP TABLE _hanse_last AS SELECT * EXCLUDE (_r) FROM (SELECT *, row_number() OVER "
-            f"(PARTITION BY {key} ORDER BY _seq DESC) AS _r FROM ({staged})) WHERE _r = 1"
+            f"(PARTITION BY {key} ORDER BY _seq DESC) AS _r FROM _hanse_rows) WHERE _r = 1"
         )
         live = "SELECT *, 1 AS _k FROM _hanse_last WHERE _kind IN (0, 2)"
         if not latest:
@@ -83,7 +87,9 @@ class State:
         self.con.execute(f"INSERT INTO {source.table} SELECT * FROM _hanse_last WHERE _kind IN (0, 2)")
 
     def timed(self) -> list[int]:
-        """The numbers of the sources that have a watermark."""
+        """The numbers of the sources whose watermark each row carries: none when late rows are kept."""
+        if not self.marks:
+            return []
         return [source.number for source in self.catalog.sources.values() if source.watermark]
 
     def fact(self, name: str) -> str | None:
@@ -118,7 +124,9 @@ class State:
 
     def advance(self, source: int, moment: int) -> None:
         """A source's watermark after a batch."""
-        self.con.execute("UPDATE engine.watermark SET moment = $2, reached = $2 WHERE source = $1", [source, moment])
+        self.con.execute(
+            "UPDATE engine.watermark SET moment = $2, reached = $2 WHERE source = $1", [source, moment]
+        )
 
     def stage(
         self, source: Source, rows: pa.Table, kinds: Sequence[str] | None, first: int, reached: dict[int, int]
@@ -135,12 +143,18 @@ class State:
         base = f"SELECT _row + {first} AS _seq, _kind, make_timestamptz(_row + {first}) AS _proctime, {given} FROM _hanse_batch"
         computed = "".join(f", {text} AS {quote(name)}" for name, text in source.computed.items())
         text = f"SELECT *{computed} FROM ({base})"
-        marks = f"SELECT *, {source.watermark} AS _mark FROM ({text})" if source.watermark else text
+        marks = text
+        if source.watermark and self.marks:
+            # without ORDER BY both windows stream in the order of the batch
+            top = "max(_mark) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+            marks = f"SELECT *, {top} AS _top FROM (SELECT *, {source.watermark} AS _mark FROM ({text}))"
         parts = []
         for number in self.timed():
             if number == source.number:
-                before = "max(_mark) OVER (ORDER BY _seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-                parts.append(f"greatest(coalesce({before}, {LOWEST}), {reached.get(number, LOWEST)}) AS _w{number}, ")
+                before = "lag(_top) OVER ()"
+                parts.append(
+                    f"greatest(coalesce({before}, {LOWEST}), {reached.get(number, LOWEST)}) AS _w{number}, "
+                )
             else:
                 parts.append(f"CAST({reached.get(number, LOWEST)} AS BIGINT) AS _w{number}, ")
         columns = ", ".join(column.sql for column in source.columns)

@@ -72,7 +72,10 @@ class Universal(Maintainer):
     def explain(self) -> list[str]:
         """Lines for EXPLAIN."""
         steps = ", ".join(self.sink.operators) or "scan"
-        return [f"mode: full (recompute, then the difference with {self.output_table})", f"operators: {steps}"]
+        return [
+            f"mode: full (recompute, then the difference with {self.output_table})",
+            f"operators: {steps}",
+        ]
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:

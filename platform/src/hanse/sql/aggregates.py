@@ -114,7 +114,9 @@ def _listagg(call: Call) -> Value:
     text = cast(call.args[0], STRING, call.zone)
     separator = call.args[1].sql if len(call.args) > 1 else "','"
     if call.distinct:
-        ordered = f"list({text} ORDER BY {call.arrival}) FILTER (WHERE {text} IS NOT NULL{_and(call)}){call.over}"
+        ordered = (
+            f"list({text} ORDER BY {call.arrival}) FILTER (WHERE {text} IS NOT NULL{_and(call)}){call.over}"
+        )
         unique = f"list_filter({ordered}, lambda e, i: list_position({ordered}, e) = i)"
         return Value(f"array_to_string({unique}, {separator})", STRING)
     return Value(call.text("string_agg", f"{text}, {separator}", order=call.arrival), STRING)
@@ -143,7 +145,9 @@ def _array_agg(call: Call) -> Value:
 def _json_arrayagg(call: Call) -> Value:
     value = call.args[0]
     keep = "" if call.node.args.get("on_null") == "NULL" else f" FILTER (WHERE {value.sql} IS NOT NULL)"
-    return Value(f"coalesce(CAST(to_json(list({value.sql} ORDER BY {call.arrival}){keep}) AS VARCHAR), '[]')", STRING)
+    return Value(
+        f"coalesce(CAST(to_json(list({value.sql} ORDER BY {call.arrival}){keep}) AS VARCHAR), '[]')", STRING
+    )
 
 
 def _json_objectagg(call: Call) -> Value:

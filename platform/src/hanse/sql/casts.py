@@ -59,7 +59,9 @@ def _digits(sql: str, kind: Type, source: Type) -> str:
 
 def _rows(value: Value, kind: Type, zone: str) -> str:
     fields = []
-    for old, new, source, target in zip(value.type.names, kind.names, value.type.items, kind.items, strict=True):
+    for old, new, source, target in zip(
+        value.type.names, kind.names, value.type.items, kind.items, strict=True
+    ):
         inner = cast(Value(f"struct_extract({value.sql}, {literal(old)})", source), target, zone)
         fields.append(f'"{new}" := {inner}')
     return f"CASE WHEN {value.sql} IS NULL THEN NULL ELSE struct_pack({', '.join(fields)}) END"
@@ -81,7 +83,9 @@ def _to_string(value: Value, kind: Type, zone: str) -> str:
         text = nested_text(value, zone)
     else:
         text = f"CAST({sql} AS VARCHAR)"
-    if kind.size is not None and not (source.kind == "STRING" and (source.size or 2**31) <= kind.size and not kind.fixed):
+    if kind.size is not None and not (
+        source.kind == "STRING" and (source.size or 2**31) <= kind.size and not kind.fixed
+    ):
         text = f"left({text}, {kind.size})"
         if kind.fixed:
             text = f"rpad({text}, {kind.size}, ' ')"

@@ -210,7 +210,11 @@ class Flink(Dialect):
             self._match_text_seq("VARYING")
             if self._curr and self._curr.token_type in (TokenType.L_PAREN, TokenType.LT):
                 self._balanced()
-            for words in (("WITH", "LOCAL", "TIME", "ZONE"), ("WITHOUT", "TIME", "ZONE"), ("WITH", "TIME", "ZONE")):
+            for words in (
+                ("WITH", "LOCAL", "TIME", "ZONE"),
+                ("WITHOUT", "TIME", "ZONE"),
+                ("WITH", "TIME", "ZONE"),
+            ):
                 if self._match_text_seq(*words):
                     break
             while self._match_texts(("ARRAY", "MULTISET")):
@@ -263,7 +267,9 @@ class Flink(Dialect):
             needle = self._parse_bitwise()
             if not self._match(TokenType.IN):
                 self.raise_error("Expected IN in POSITION")
-            return self.expression(exp.Anonymous(this="POSITION", expressions=[needle, self._parse_bitwise()]))
+            return self.expression(
+                exp.Anonymous(this="POSITION", expressions=[needle, self._parse_bitwise()])
+            )
 
         def parse_trim(self) -> exp.Expression:
             """`TRIM([BOTH|LEADING|TRAILING] [x] FROM y)`; arguments become side, characters, text."""
@@ -275,7 +281,9 @@ class Flink(Dialect):
                 chars, text = first, self._parse_bitwise()
             else:
                 chars, text = exp.Literal.string(" "), first
-            return self.expression(exp.Anonymous(this="TRIM", expressions=[exp.Literal.string(side), chars, text]))
+            return self.expression(
+                exp.Anonymous(this="TRIM", expressions=[exp.Literal.string(side), chars, text])
+            )
 
         def parse_json_call(self, name: str) -> exp.Expression:
             """A JSON function with the clauses of SQL:2016 that Flink has."""
@@ -299,8 +307,10 @@ class Flink(Dialect):
         def _json_clause_ahead(self) -> bool:
             word = self._curr.text.upper() if self._curr else ""
             after = self._next.text.upper() if self._next else ""
-            return word in ("RETURNING", "DEFAULT", "WITH", "WITHOUT", "ERROR", "ABSENT") or after == "ON" or (
-                after in ("ARRAY", "OBJECT", "UNKNOWN") and word in ("EMPTY",)
+            return (
+                word in ("RETURNING", "DEFAULT", "WITH", "WITHOUT", "ERROR", "ABSENT")
+                or after == "ON"
+                or (after in ("ARRAY", "OBJECT", "UNKNOWN") and word in ("EMPTY",))
             )
 
         def _json_clauses(self, call: JsonCall) -> None:
@@ -335,7 +345,11 @@ class Flink(Dialect):
             index = self._index
             negate = self._match(TokenType.NOT)
             if self._match_text_seq("JSON"):
-                kind = self._prev.text.upper() if self._match_texts(("VALUE", "SCALAR", "OBJECT", "ARRAY")) else None
+                kind = (
+                    self._prev.text.upper()
+                    if self._match_texts(("VALUE", "SCALAR", "OBJECT", "ARRAY"))
+                    else None
+                )
                 node = self.expression(IsJson(this=this, kind=kind))
                 return self.expression(exp.Not(this=node)) if negate else node
             if self._match_texts(("UNKNOWN",)):
@@ -462,7 +476,11 @@ class Flink(Dialect):
             if self._match_text_seq("COMMENT"):
                 self._parse_string()
             if self._match_text_seq("DISTRIBUTED"):
-                while self._curr and self._curr.text.upper() != "WITH" and self._curr.token_type != TokenType.SEMICOLON:
+                while (
+                    self._curr
+                    and self._curr.text.upper() != "WITH"
+                    and self._curr.token_type != TokenType.SEMICOLON
+                ):
                     self._advance()
             if self._match_text_seq("PARTITIONED", "BY"):
                 self._parse_wrapped_id_vars()
@@ -519,7 +537,9 @@ class Flink(Dialect):
             FlinkType: lambda self, e: e.name,
             TableArgument: lambda self, e: self.table_argument(e),
             TableFunction: lambda self, e: f"TABLE({self.sql(e, 'this')})" + self.as_alias(e),
-            RoundTo: lambda self, e: f"{'CEIL' if e.args.get('up') else 'FLOOR'}({self.sql(e, 'this')} TO {e.args['unit']})",
+            RoundTo: lambda self, e: (
+                f"{'CEIL' if e.args.get('up') else 'FLOOR'}({self.sql(e, 'this')} TO {e.args['unit']})"
+            ),
             Watermark: lambda self, e: f"WATERMARK FOR {self.sql(e, 'this')} AS {self.sql(e, 'expression')}",
             Setting: lambda self, e: f"SET {self.sql(e, 'this')} = {self.sql(e, 'expression')}",
             CreateView: lambda self, e: self.create_view(e),

@@ -253,19 +253,24 @@ class ExpressionCompiler:
         if kind.kind == "DECIMAL":
             return self._decimal(left, right, operator)
         if kind.kind in ("FLOAT", "DOUBLE"):
-            a, b = (side.sql if side.type == kind else f"CAST({side.sql} AS {kind.duckdb})" for side in (left, right))
+            a, b = (
+                side.sql if side.type == kind else f"CAST({side.sql} AS {kind.duckdb})"
+                for side in (left, right)
+            )
             return Value(f"({a} {operator} {b})", kind)
         symbol = "//" if operator == "/" else operator
-        if operator == "%" :
+        if operator == "%":
             kind = right.type
         a, b = (side.sql for side in (left, right))
         if symbol in "+-*":
             wide = "HUGEINT" if kind.kind == "BIGINT" else "BIGINT"
             if left.constant and right.constant:
                 return Value(f"CAST({a} {symbol} {b} AS {kind.duckdb})", kind, constant=True)
-            return Value(f"CAST((CAST({a} AS {wide}) {symbol} {b}) AS {kind.duckdb})", kind) if kind.kind != (
-                "BIGINT"
-            ) else Value(f"({a} {symbol} {b})", kind)
+            return (
+                Value(f"CAST((CAST({a} AS {wide}) {symbol} {b}) AS {kind.duckdb})", kind)
+                if kind.kind != ("BIGINT")
+                else Value(f"({a} {symbol} {b})", kind)
+            )
         return Value(f"CAST(({a} {symbol} {b}) AS {kind.duckdb})", kind)
 
     def _decimal(self, left: Value, right: Value, operator: str) -> Value:
@@ -283,7 +288,10 @@ class ExpressionCompiler:
         else:
             scale = max(s1, s2)
             kind = decimal(max(p1 - s1, p2 - s2) + scale + 1, scale)
-        x, y = (side.sql if side.type.kind == "DECIMAL" else f"CAST({side.sql} AS {t.duckdb})" for side, t in ((left, a), (right, b)))
+        x, y = (
+            side.sql if side.type.kind == "DECIMAL" else f"CAST({side.sql} AS {t.duckdb})"
+            for side, t in ((left, a), (right, b))
+        )
         return Value(f"CAST(({x} {operator} {y}) AS {kind.duckdb})", kind)
 
     def _time_arithmetic(self, left: Value, right: Value, operator: str, node: Any) -> Value:
@@ -398,7 +406,11 @@ class ExpressionCompiler:
 
     def convert(self, value: Value, kind: Type) -> str:
         """The value's text in `kind`, when it is not of it yet."""
-        return value.sql if value.type == kind or value.type.kind == kind.kind == "STRING" else cast(value, kind, self.zone)
+        return (
+            value.sql
+            if value.type == kind or value.type.kind == kind.kind == "STRING"
+            else cast(value, kind, self.zone)
+        )
 
     def _cast(self, node: exp.Cast) -> Value:
         value = self.value(node.this)
@@ -419,7 +431,9 @@ class ExpressionCompiler:
     def _array(self, node: exp.Array) -> Value:
         values = [self.value(item) for item in node.expressions]
         kind = self.common_type(values, node)
-        return Value("[" + ", ".join(self.convert(v, kind) for v in values) + "]", Type("ARRAY", items=(kind,)))
+        return Value(
+            "[" + ", ".join(self.convert(v, kind) for v in values) + "]", Type("ARRAY", items=(kind,))
+        )
 
     def _tuple(self, node: exp.Tuple) -> Value:
         return self.row([self.value(item) for item in node.expressions])
@@ -453,7 +467,9 @@ class ExpressionCompiler:
             return FUNCTIONS[name].build(self, [Value(unit, STRING, constant=True), *args], node)
         function = FUNCTIONS.get(name)
         if function is None:
-            raise refuse(f"the function {name}", node, "see the language reference for the functions there are")
+            raise refuse(
+                f"the function {name}", node, "see the language reference for the functions there are"
+            )
         args = [self.value(arg) for arg in node.expressions]
         low, high = function.arity
         if not low <= len(args) <= high:

@@ -72,7 +72,9 @@ def simple(signature: str, template: str, kind: Type, *args: Type) -> None:
 
     def build(compiler: ExpressionCompiler, values: list[Value], node: Any) -> Value:
         texts = [
-            cast(value, args[at], compiler.zone) if at < len(args) and value.type.kind != args[at].kind else value.sql
+            cast(value, args[at], compiler.zone)
+            if at < len(args) and value.type.kind != args[at].kind
+            else value.sql
             for at, value in enumerate(values)
         ]
         return Value(template.format(*texts), kind)
@@ -119,7 +121,22 @@ simple("SPLIT(s, delimiter)", "string_split({0}, {1})", array(S), S, S)
 simple("CONCAT_WS(separator, s, ...)", "", S)
 simple("PI()", "pi()", D)
 simple("E()", "exp(1)", D)
-for _name in ("SQRT", "EXP", "SIN", "COS", "TAN", "ASIN", "ACOS", "ATAN", "SINH", "COSH", "TANH", "DEGREES", "RADIANS", "CBRT"):
+for _name in (
+    "SQRT",
+    "EXP",
+    "SIN",
+    "COS",
+    "TAN",
+    "ASIN",
+    "ACOS",
+    "ATAN",
+    "SINH",
+    "COSH",
+    "TANH",
+    "DEGREES",
+    "RADIANS",
+    "CBRT",
+):
     simple(f"{_name}(x)", _name.lower() + "({0})", D, D)
 simple("COT(x)", "cot({0})", D, D)
 simple("LN(x)", "ln({0})", D, D)
@@ -188,7 +205,9 @@ def _array_min(compiler: ExpressionCompiler, values: list[Value], node: Any) -> 
 @function("ARRAY_POSITION(array, x)")
 def _array_position(compiler: ExpressionCompiler, values: list[Value], node: Any) -> Value:
     found = f"CAST(coalesce(list_position({values[0].sql}, {values[1].sql}), 0) AS INTEGER)"
-    return Value(f"(CASE WHEN {values[0].sql} IS NULL OR {values[1].sql} IS NULL THEN NULL ELSE {found} END)", INT)
+    return Value(
+        f"(CASE WHEN {values[0].sql} IS NULL OR {values[1].sql} IS NULL THEN NULL ELSE {found} END)", INT
+    )
 
 
 @function("ARRAY_JOIN(array, delimiter, [null])")
@@ -329,7 +348,9 @@ def _pad(name: str) -> None:
     def build(compiler: ExpressionCompiler, values: list[Value], node: Any) -> Value:
         pad = values[2].sql if len(values) > 2 else "' '"
         text, length = values[0].sql, values[1].sql
-        return Value(f"(CASE WHEN {length} < 0 THEN NULL ELSE {name.lower()}({text}, {length}, {pad}) END)", STRING)
+        return Value(
+            f"(CASE WHEN {length} < 0 THEN NULL ELSE {name.lower()}({text}, {length}, {pad}) END)", STRING
+        )
 
 
 _pad("LPAD")
@@ -509,7 +530,9 @@ def _timestampadd(compiler: ExpressionCompiler, values: list[Value], node: Any) 
         months = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}[name]
         step = f"to_months(CAST({count.sql} * {months} AS INTEGER))"
     else:
-        raise refuse(f"TIMESTAMPADD({name})", node, "use SECOND, MINUTE, HOUR, DAY, WEEK, MONTH, QUARTER or YEAR")
+        raise refuse(
+            f"TIMESTAMPADD({name})", node, "use SECOND, MINUTE, HOUR, DAY, WEEK, MONTH, QUARTER or YEAR"
+        )
     kind = time.type
     if kind.kind == "DATE" and name in ("SECOND", "MINUTE", "HOUR", "MILLISECOND"):
         kind = TIMESTAMP
@@ -519,11 +542,16 @@ def _timestampadd(compiler: ExpressionCompiler, values: list[Value], node: Any) 
 @function("TIMESTAMPDIFF(unit, from, to)")
 def _timestampdiff(compiler: ExpressionCompiler, values: list[Value], node: Any) -> Value:
     name = values[0].sql
-    start, end = (f"CAST({cast(v, TIMESTAMP, compiler.zone) if v.type.kind == 'STRING' else v.sql} AS TIMESTAMP)" for v in values[1:])
+    start, end = (
+        f"CAST({cast(v, TIMESTAMP, compiler.zone) if v.type.kind == 'STRING' else v.sql} AS TIMESTAMP)"
+        for v in values[1:]
+    )
     if name in DAY_UNITS:
         return Value(f"CAST((epoch_ms({end}) - epoch_ms({start})) // {DAY_UNITS[name]} AS INTEGER)", INT)
     if name not in ("MONTH", "QUARTER", "YEAR"):
-        raise refuse(f"TIMESTAMPDIFF({name})", node, "use SECOND, MINUTE, HOUR, DAY, WEEK, MONTH, QUARTER or YEAR")
+        raise refuse(
+            f"TIMESTAMPDIFF({name})", node, "use SECOND, MINUTE, HOUR, DAY, WEEK, MONTH, QUARTER or YEAR"
+        )
     return Value(f"CAST(datesub('{name.lower()}', {start}, {end}) AS INTEGER)", INT)
 
 
@@ -553,7 +581,11 @@ def json_call(compiler: ExpressionCompiler, node: Any) -> Value:
     name = node.name
     args = [compiler.value(arg) for arg in node.expressions]
     if name == "JSON_OBJECT":
-        parts = ", ".join(part for key, value in zip(args[::2], args[1::2], strict=True) for part in (key.sql, _json_item(value)))
+        parts = ", ".join(
+            part
+            for key, value in zip(args[::2], args[1::2], strict=True)
+            for part in (key.sql, _json_item(value))
+        )
         made = f"CAST(json_object({parts}) AS VARCHAR)"
         if node.args.get("on_null") == "ABSENT":
             made = f"CAST(json_merge_patch('{{}}', {made}) AS VARCHAR)"
@@ -573,11 +605,16 @@ def json_call(compiler: ExpressionCompiler, node: Any) -> Value:
     if name == "JSON_QUERY":
         found = f"json_extract({guarded}, {path})"
         wrapper = node.args.get("wrapper") or ""
-        if wrapper.startswith("WITH ") and "CONDITIONAL" in wrapper.split() :
-            return Value(f"CAST((CASE WHEN json_type({found}) = 'ARRAY' THEN {found} ELSE json_array({found}) END) AS VARCHAR)", STRING)
+        if wrapper.startswith("WITH ") and "CONDITIONAL" in wrapper.split():
+            return Value(
+                f"CAST((CASE WHEN json_type({found}) = 'ARRAY' THEN {found} ELSE json_array({found}) END) AS VARCHAR)",
+                STRING,
+            )
         if wrapper.startswith("WITH "):
             return Value(f"CAST(json_array({found}) AS VARCHAR)", STRING)
-        return Value(f"(CASE WHEN json_type({found}) IN ('ARRAY', 'OBJECT') THEN CAST({found} AS VARCHAR) END)", STRING)
+        return Value(
+            f"(CASE WHEN json_type({found}) IN ('ARRAY', 'OBJECT') THEN CAST({found} AS VARCHAR) END)", STRING
+        )
     return _json_value(compiler, node, guarded, path)
 
 

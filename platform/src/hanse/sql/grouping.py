@@ -27,7 +27,9 @@ class GroupCompiler(ExpressionCompiler):
 
     arrival = "_s"
 
-    def __init__(self, query: QueryCompiler, base: ExpressionCompiler, keys: dict[str, tuple[str, Value]]) -> None:
+    def __init__(
+        self, query: QueryCompiler, base: ExpressionCompiler, keys: dict[str, tuple[str, Value]]
+    ) -> None:
         super().__init__(query, base.scope)
         self.base = base
         self.keys = keys
@@ -163,7 +165,9 @@ def add_key(
     if isinstance(item, exp.Paren):
         item = item.this
     if isinstance(item, exp.Column) and base.resolve([p.name for p in item.parts]) is None:
-        aliased = next((e.this for e in node.expressions if isinstance(e, exp.Alias) and e.alias == item.name), None)
+        aliased = next(
+            (e.this for e in node.expressions if isinstance(e, exp.Alias) and e.alias == item.name), None
+        )
         item = aliased if aliased is not None else item
     value = base.value(item)
     if value.sql not in keys:
@@ -190,11 +194,15 @@ def _grouping_sets(
         return None
     result: list[list[str]] = [list(plain)]
     for item in special:
-        parts = [[add_key(base, keys, one, node, scope) for one in _set_items(entry)] for entry in item.expressions]
+        parts = [
+            [add_key(base, keys, one, node, scope) for one in _set_items(entry)] for entry in item.expressions
+        ]
         if isinstance(item, exp.Rollup):
             options = [sum(parts[:count], []) for count in range(len(parts), -1, -1)]
         elif isinstance(item, exp.Cube):
-            options = [sum(chosen, []) for n in range(len(parts), -1, -1) for chosen in combinations(parts, n)]
+            options = [
+                sum(chosen, []) for n in range(len(parts), -1, -1) for chosen in combinations(parts, n)
+            ]
         else:
             options = parts
         result = [one + option for one in result for option in options]
@@ -225,7 +233,9 @@ def _assign_group_window(
             if match is None:
                 raise refuse("SESSION beside a computed key", call, "compute the key in a subquery first")
             session_keys.append(match)
-    windowed = assign(query, relation, name, column, dict(zip(wanted, lengths, strict=False)), session_keys, call)
+    windowed = assign(
+        query, relation, name, column, dict(zip(wanted, lengths, strict=False)), session_keys, call
+    )
     old = dict(zip([c.sql for c in relation.columns], windowed.columns, strict=False))
     bindings = [
         replace(b, columns=tuple(replace(c, sql=old[c.sql].sql) for c in b.columns)) for b in scope.bindings
@@ -272,7 +282,9 @@ def _emit(
     if not keys or (sets is not None and [] in sets):
         tests.append("count(*) > 0")
     columns = unique_columns([(name, value.type, value.role) for name, value in values])
-    listed = ", ".join(f"{value.sql} AS {column.sql}" for (_, value), column in zip(values, columns, strict=True))
+    listed = ", ".join(
+        f"{value.sql} AS {column.sql}" for (_, value), column in zip(values, columns, strict=True)
+    )
     keyed = "".join(f"{sql} AS {name}, " for sql, (name, _) in keys.items())
     inner = f"SELECT {keyed}{ref}.* FROM ({relation.sql}) {ref}"
     text = f"SELECT {listed}, max(_s) AS _s, NULL::BIGINT[] AS _w FROM ({inner}) {ref}"

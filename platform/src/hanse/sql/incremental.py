@@ -102,13 +102,22 @@ def _stateless(program: ProgramCompiler, sink: Sink, source: Source, query: Any)
 def _sink_texts(program: ProgramCompiler, sink: Sink, values: list[Value]) -> list[str] | None:
     if len(values) != len(sink.columns):
         return None
-    return [cast(value, column.type, program.catalog.zone) for value, column in zip(values, sink.columns, strict=True)]
+    return [
+        cast(value, column.type, program.catalog.zone)
+        for value, column in zip(values, sink.columns, strict=True)
+    ]
 
 
 class _Partials(GroupCompiler):
     """Above GROUP BY: an aggregate becomes partial columns and the expression that finishes them."""
 
-    def __init__(self, query: QueryCompiler, base: ExpressionCompiler, keys: dict[str, tuple[str, Value]], weighted: bool) -> None:
+    def __init__(
+        self,
+        query: QueryCompiler,
+        base: ExpressionCompiler,
+        keys: dict[str, tuple[str, Value]],
+        weighted: bool,
+    ) -> None:
         super().__init__(query, base, keys)
         self.weighted = weighted
         self.partials: dict[tuple[str, str], Partial] = {}
@@ -162,7 +171,9 @@ class _Partials(GroupCompiler):
             mean = divide_decimal(total, decimal(38, value.type.scale), count, decimal(19, 0), kind)
             return Value(f"(CASE WHEN {count} <> 0 THEN {mean} END)", kind)
         operator = "//" if kind.is_integer else "/"
-        return Value(f"(CASE WHEN {count} <> 0 THEN CAST({total} {operator} {count} AS {kind.duckdb}) END)", kind)
+        return Value(
+            f"(CASE WHEN {count} <> 0 THEN CAST({total} {operator} {count} AS {kind.duckdb}) END)", kind
+        )
 
 
 def _wide(kind: Type) -> str:
@@ -176,7 +187,12 @@ def _wide(kind: Type) -> str:
 def _grouped(program: ProgramCompiler, sink: Sink, source: Source, node: exp.Select) -> Grouped | None:
     group = node.args.get("group")
     items = list(group.expressions) if group is not None else []
-    if node.args.get("having") or node.args.get("distinct") or node.args.get("order") or node.args.get("limit"):
+    if (
+        node.args.get("having")
+        or node.args.get("distinct")
+        or node.args.get("order")
+        or node.args.get("limit")
+    ):
         return None
     if any(is_group_window(item) or is_sets(item) for item in items):
         return None
@@ -193,11 +209,15 @@ def _grouped(program: ProgramCompiler, sink: Sink, source: Source, node: exp.Sel
     ends = [name for name, value in keys.values() if value.role == "window_end"]
     starts = [name for name, value in keys.values() if value.role == "window_start"]
     windowed = relation.window == "assigned" and bool(ends) and bool(starts)
-    if windowed and (source.changelog != "append" or (program.emission == "closed" and program.late == "keep")):
+    if windowed and (
+        source.changelog != "append" or (program.emission == "closed" and program.late == "keep")
+    ):
         return None
     if windowed and program.late == "drop":
         relation = late_filter(relation, relation.sources)
-    return _finish(program, sink, source, node, compiler, relation, scope, base, keys, ends[0] if windowed else None)
+    return _finish(
+        program, sink, source, node, compiler, relation, scope, base, keys, ends[0] if windowed else None
+    )
 
 
 def _finish(

@@ -95,7 +95,9 @@ class FromBuilder:
         if isinstance(node, ast.MatchRecognize):
             raise refuse("MATCH_RECOGNIZE", node, "use OVER with LAG, or a self join on an interval")
         alias = node.args.get("alias")
-        names = tuple(column.name for column in (alias.args.get("columns") or [])) if alias is not None else ()
+        names = (
+            tuple(column.name for column in (alias.args.get("columns") or [])) if alias is not None else ()
+        )
         if isinstance(node, ast.TableFunction):
             call = node.this
             if not isinstance(call, exp.Anonymous):
@@ -114,7 +116,11 @@ class FromBuilder:
         else:
             raise refuse(f"{node.key.upper()} in FROM", node, "name a table, a subquery or a window function")
         name = node.alias or (node.name if isinstance(node, exp.Table) else "")
-        full = ".".join(part.name for part in node.parts) if isinstance(node, exp.Table) and not node.alias else ""
+        full = (
+            ".".join(part.name for part in node.parts)
+            if isinstance(node, exp.Table) and not node.alias
+            else ""
+        )
         if full and "." in full and not isinstance(node.this, exp.Anonymous):
             name = node.parts[-1].name
         return self.query.renamed(relation, names, node), name
@@ -192,7 +198,12 @@ class FromBuilder:
         """Window and interval joins: late rows, held-back rows, and which times stay times."""
         both = self.sources | relation.sources
         condition = node.args.get("on")
-        if relation.window and self.window and condition is not None and self._equal_windows(condition, right):
+        if (
+            relation.window
+            and self.window
+            and condition is not None
+            and self._equal_windows(condition, right)
+        ):
             self.query.note("window join")
             if self.query.late == "drop":
                 if relation.window == "assigned":
@@ -200,8 +211,12 @@ class FromBuilder:
                 if self.window == "assigned" and len(self.relations) == 1:
                     self.relations[0] = late_filter(self.relations[0], both)
             relation = self.query.settle(relation)
-            self.relations[0] = self.query.settle(self.relations[0]) if len(self.relations) == 1 else self.relations[0]
-            if self.query.emission == "closed" and (self.window == "assigned" or relation.window == "assigned"):
+            self.relations[0] = (
+                self.query.settle(self.relations[0]) if len(self.relations) == 1 else self.relations[0]
+            )
+            if self.query.emission == "closed" and (
+                self.window == "assigned" or relation.window == "assigned"
+            ):
                 ends = [self._end(self.scope.bindings[0]), self._end(right)]
                 self.closed.append(closed_test(f"coalesce({', '.join(ends)})", both))
             self.sources, self.window = both, "emitted"
@@ -225,7 +240,12 @@ class FromBuilder:
     def _forget_times(self, right: Binding) -> None:
         for binding in self.scope.bindings:
             binding.columns = tuple(
-                replace(c, role=None if c.role in ("rowtime", "window_start", "window_end", "window_time") else c.role)
+                replace(
+                    c,
+                    role=None
+                    if c.role in ("rowtime", "window_start", "window_end", "window_time")
+                    else c.role,
+                )
                 for c in binding.columns
             )
 
@@ -261,7 +281,11 @@ class FromBuilder:
             left_first = not sides[0][0]
             (_, left, a), (_, right_sql, b) = sides if left_first else sides[::-1]
             times = {False: left, True: right_sql}
-            operator = operator if left_first else {">=": "<=", "<=": ">=", ">": "<", "<": ">"}.get(operator, operator)
+            operator = (
+                operator
+                if left_first
+                else {">=": "<=", "<=": ">=", ">": "<", "<": ">"}.get(operator, operator)
+            )
             shift = b - a
             if operator in (">=", ">", "="):
                 low = shift + (operator == ">") if low is None else max(low, shift)
@@ -279,9 +303,13 @@ class FromBuilder:
         spare = (left + right) // 2 + 1
         now = now_watermark(sources)
         if kind in ("LEFT", "FULL"):
-            self.closed.append(f"({bounds.right} IS NOT NULL OR {instant(bounds.mine)} + {left + spare} <= {now})")
+            self.closed.append(
+                f"({bounds.right} IS NOT NULL OR {instant(bounds.mine)} + {left + spare} <= {now})"
+            )
         if kind in ("RIGHT", "FULL"):
-            self.closed.append(f"({bounds.mine} IS NOT NULL OR {instant(bounds.right)} + {right + spare} <= {now})")
+            self.closed.append(
+                f"({bounds.mine} IS NOT NULL OR {instant(bounds.right)} + {right + spare} <= {now})"
+            )
 
     # temporal and lookup joins
 
@@ -299,7 +327,11 @@ class FromBuilder:
             self.query.note("lookup join")
         else:
             if moment.role not in ("rowtime", "window_time"):
-                raise refuse("FOR SYSTEM_TIME AS OF what is no event time", join, "use the left side's event-time column")
+                raise refuse(
+                    "FOR SYSTEM_TIME AS OF what is no event time",
+                    join,
+                    "use the left side's event-time column",
+                )
             versions = versioned(self.query, plain, by_time=True)
             self.query.note("temporal join")
         ref = self.query.alias()
@@ -349,7 +381,9 @@ class FromBuilder:
                 if column is not None and column.name in versions.keys and ref + "." not in other.sql:
                     tests.append(f"v.{column.sql} = {other.sql}")
         if len(tests) < len(versions.keys):
-            raise refuse("a temporal join without the whole key", condition, f"compare {', '.join(versions.keys)}")
+            raise refuse(
+                "a temporal join without the whole key", condition, f"compare {', '.join(versions.keys)}"
+            )
         return tests
 
     # UNNEST and LATERAL
@@ -367,12 +401,17 @@ class FromBuilder:
         if offset:
             named.append(Column(offset.name if hasattr(offset, "name") else "ORDINALITY", INT, "_o"))
         renamed = tuple(
-            replace(column, name=names[at] if at < len(names) else column.name) for at, column in enumerate(named)
+            replace(column, name=names[at] if at < len(names) else column.name)
+            for at, column in enumerate(named)
         )
         ref = self.query.alias()
-        self.scope.bindings.append(Binding(alias.name if alias is not None and alias.this else "", ref, renamed))
+        self.scope.bindings.append(
+            Binding(alias.name if alias is not None and alias.this else "", ref, renamed)
+        )
         condition = join.args.get("on")
-        test = ExpressionCompiler(self.query, self.scope).boolean(condition) if condition is not None else "TRUE"
+        test = (
+            ExpressionCompiler(self.query, self.scope).boolean(condition) if condition is not None else "TRUE"
+        )
         word = "LEFT" if kind == "LEFT" else "INNER"
         self.parts.append(f" {word} JOIN LATERAL ({sql}) {ref} ON {test}")
         self.relations.append(Relation(sql, renamed))
@@ -383,13 +422,17 @@ class FromBuilder:
         if not isinstance(inner, exp.Subquery):
             raise refuse("LATERAL TABLE of a function", node, "use UNNEST, or LATERAL (SELECT …)")
         alias = node.args.get("alias")
-        names = tuple(column.name for column in (alias.args.get("columns") or [])) if alias is not None else ()
+        names = (
+            tuple(column.name for column in (alias.args.get("columns") or [])) if alias is not None else ()
+        )
         relation = self.query.settle(self.query.query(inner.this, self.scope))
         relation = self.query.renamed(relation, names, node)
         ref = self.query.alias()
         self.scope.bindings.append(Binding(alias.name if alias is not None else "", ref, relation.columns))
         condition = join.args.get("on")
-        test = ExpressionCompiler(self.query, self.scope).boolean(condition) if condition is not None else "TRUE"
+        test = (
+            ExpressionCompiler(self.query, self.scope).boolean(condition) if condition is not None else "TRUE"
+        )
         word = "LEFT" if kind == "LEFT" else "INNER"
         self.parts.append(f" {word} JOIN LATERAL ({relation.sql}) {ref} ON {test}")
         self.relations.append(relation)
@@ -404,7 +447,9 @@ class FromBuilder:
         saved = self.query._outer_window
         self.query._outer_window = self.sources if self.window == "assigned" and not self.joined else None
         self.query._semi_window = None
-        condition = ExpressionCompiler(self.query, self.scope).boolean(where.this) if where is not None else ""
+        condition = (
+            ExpressionCompiler(self.query, self.scope).boolean(where.this) if where is not None else ""
+        )
         semi = self.query._semi_window
         self.query._outer_window = saved
         first = self.relations[0]
@@ -424,7 +469,9 @@ class FromBuilder:
                 columns.append(replace(column, sql=name))
             bindings.append(replace(binding, ref=new, columns=tuple(columns)))
         hidden = self._hidden(ref, changelog)
-        text = f"SELECT {', '.join([*flat, hidden])} FROM ({self.relations[0].sql}) {ref}{''.join(self.parts)}"
+        text = (
+            f"SELECT {', '.join([*flat, hidden])} FROM ({self.relations[0].sql}) {ref}{''.join(self.parts)}"
+        )
         tests = ([condition] if condition else []) + self.closed
         if tests:
             text += f" WHERE {' AND '.join(tests)}"
@@ -446,9 +493,7 @@ class FromBuilder:
         for other in self.arrival[1:]:
             later = f"{other}._s IS NULL OR {arrival} > {other}._s"
             marks = f"CASE WHEN {later} THEN {marks} ELSE {other}._w END"
-            arrival = (
-                f"CASE WHEN {later} THEN list_concat({arrival}, {other}._s) ELSE list_concat({other}._s, {arrival}) END"
-            )
+            arrival = f"CASE WHEN {later} THEN list_concat({arrival}, {other}._s) ELSE list_concat({other}._s, {arrival}) END"
         sign = f", {ref}._k AS _k" if changelog else ""
         return f"{arrival} AS _s, {marks} AS _w{sign}"
 
@@ -471,7 +516,9 @@ def unnested(value: Value, node: Any) -> tuple[tuple[Column, ...], str]:
     kind = value.type
     if kind.kind == "ARRAY" and kind.items[0].kind == "ROW":
         row = kind.items[0]
-        columns = unique_columns([(name, item, None) for name, item in zip(row.names, row.items, strict=True)])
+        columns = unique_columns(
+            [(name, item, None) for name, item in zip(row.names, row.items, strict=True)]
+        )
         picked = ", ".join(f"_e.{quote(name)} AS {c.sql}" for name, c in zip(row.names, columns, strict=True))
         items = value.sql
     elif kind.kind == "ARRAY":

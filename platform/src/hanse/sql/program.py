@@ -67,7 +67,12 @@ def parse(text: str) -> list[Any]:
         detail = error.errors[0] if error.errors else {}
         line, column = int(detail.get("line") or 1), int(detail.get("col") or 1)
         word = detail.get("highlight") or "the end of the text"
-        raise UnsupportedSQL(f"{str(detail.get('description') or 'syntax').rstrip('.')} at {word!r}", line, column, "check the syntax") from error
+        raise UnsupportedSQL(
+            f"{str(detail.get('description') or 'syntax').rstrip('.')} at {word!r}",
+            line,
+            column,
+            "check the syntax",
+        ) from error
     except TokenError as error:
         raise UnsupportedSQL("text that is no SQL", 1, 1, str(error)) from error
     except RecursionError as error:
@@ -81,7 +86,12 @@ def _check_nesting(text: str) -> None:
             depth += 1
             if depth > MAX_NESTING:
                 line = text.count("\n", 0, at) + 1
-                raise UnsupportedSQL("parentheses nested this deep", line, at - text.rfind("\n", 0, at), f"nest at most {MAX_NESTING} levels")
+                raise UnsupportedSQL(
+                    "parentheses nested this deep",
+                    line,
+                    at - text.rfind("\n", 0, at),
+                    f"nest at most {MAX_NESTING} levels",
+                )
         elif letter == ")":
             depth -= 1
 
@@ -90,7 +100,9 @@ def _unwrap(text: str) -> str:
     """Drop the words around a statement set; its INSERTs stand for themselves."""
     import re
 
-    text = re.sub(r"(?is)\b(EXECUTE|BEGIN)\s+STATEMENT\s+SET\s*(BEGIN)?\s*;?", lambda m: " " * len(m.group()), text)
+    text = re.sub(
+        r"(?is)\b(EXECUTE|BEGIN)\s+STATEMENT\s+SET\s*(BEGIN)?\s*;?", lambda m: " " * len(m.group()), text
+    )
     return re.sub(r"(?is);\s*END\s*;?\s*$", ";", text)
 
 
@@ -129,7 +141,9 @@ class ProgramCompiler:
         for name, names, query in inserts:
             grouped.setdefault(name, []).append((names, query))
         if not grouped:
-            raise UnsupportedSQL("a program without a query", 1, 1, "end it with SELECT or INSERT INTO … SELECT")
+            raise UnsupportedSQL(
+                "a program without a query", 1, 1, "end it with SELECT or INSERT INTO … SELECT"
+            )
         for name, queries in grouped.items():
             sinks[name] = self._sink(name, queries)
         return Program(self.catalog, sinks, statements)
@@ -156,7 +170,11 @@ class ProgramCompiler:
                 raise refuse("a second query without INSERT INTO", tree, "give each a sink by INSERT INTO")
             inserts.append((DEFAULT_SINK, [], tree))
         elif not isinstance(tree, ast.Setting):
-            raise refuse(f"the statement {tree.key.upper()}", tree, "use CREATE TABLE, CREATE VIEW, INSERT INTO or SELECT")
+            raise refuse(
+                f"the statement {tree.key.upper()}",
+                tree,
+                "use CREATE TABLE, CREATE VIEW, INSERT INTO or SELECT",
+            )
 
     # tables
 
@@ -187,7 +205,9 @@ class ProgramCompiler:
         rows = tree.args["columns"]
         if len({row.this.name for row in rows}) < len(rows):
             raise refuse("a column named twice", tree, "give each column its own name")
-        physical = [(r.this.name, self._kind(r.args["kind"]), None) for r in rows if r.args.get("kind") is not None]
+        physical = [
+            (r.this.name, self._kind(r.args["kind"]), None) for r in rows if r.args.get("kind") is not None
+        ]
         stored = unique_columns(physical)
         query = QueryCompiler(self.catalog, self.emission, self.late)
         scope = Scope([Binding(name.split(".")[-1], "", stored)])
@@ -197,7 +217,12 @@ class ProgramCompiler:
         for row in rows:
             if row.args.get("computed") is not None:
                 value = compiler.value(row.args["computed"])
-                column = Column(row.this.name, value.type, quote(row.this.name), value.role if value.role == "proctime" else None)
+                column = Column(
+                    row.this.name,
+                    value.type,
+                    quote(row.this.name),
+                    value.role if value.role == "proctime" else None,
+                )
                 by_name[column.name] = column
                 computed[column.name] = value.sql
         ordered = [by_name[row.this.name] for row in rows]
@@ -210,7 +235,9 @@ class ProgramCompiler:
             not_null=frozenset(r.this.name for r in rows if r.args.get("not_null")),
         )  # fmt: skip
 
-    def _watermark(self, tree: ast.CreateTable, query: QueryCompiler, columns: list[Column]) -> tuple[str | None, str | None]:
+    def _watermark(
+        self, tree: ast.CreateTable, query: QueryCompiler, columns: list[Column]
+    ) -> tuple[str | None, str | None]:
         node = tree.args.get("watermark")
         if node is None:
             return None, None
@@ -255,7 +282,11 @@ class ProgramCompiler:
         keys = declared.primary_key if declared else ()
         for column in relation.columns:
             if column.role == "proctime":
-                raise refuse(f"processing time in the result column {column.name}", queries[0][1], "a replay must give the same rows: leave it out")
+                raise refuse(
+                    f"processing time in the result column {column.name}",
+                    queries[0][1],
+                    "a replay must give the same rows: leave it out",
+                )
         sink = Sink(
             name, relation.columns, keys, relation, queries[0][1], frozenset(compiler.used),
             tuple(compiler.operators), relation.sources, closed=self.emission == "closed",
@@ -264,7 +295,9 @@ class ProgramCompiler:
             sink.incremental = incremental.plan(self, sink, [query for _, query in queries])
         return sink
 
-    def _one(self, compiler: QueryCompiler, declared: _Declared | None, names: list[str], query: Any) -> Relation:
+    def _one(
+        self, compiler: QueryCompiler, declared: _Declared | None, names: list[str], query: Any
+    ) -> Relation:
         try:
             relation = compiler.settle(compiler.query(query))
         except RecursionError as error:
@@ -275,7 +308,9 @@ class ProgramCompiler:
         targets = {column.name: column for column in declared.columns}
         order = [targets[n] if n in targets else None for n in names] if names else list(declared.columns)
         if None in order or len(order) != len(relation.columns):
-            raise refuse("a query whose columns are not the sink's", query, f"the sink has {', '.join(targets)}")
+            raise refuse(
+                "a query whose columns are not the sink's", query, f"the sink has {', '.join(targets)}"
+            )
         by_target = {t.name: c for t, c in zip(order, relation.columns, strict=True) if t is not None}
         parts = []
         for column in declared.columns:
@@ -284,7 +319,10 @@ class ProgramCompiler:
             parts.append(f"{cast(value, column.type, self.catalog.zone)} AS {column.sql}")
         text = f"SELECT {', '.join(parts)}, _s, _w FROM ({relation.sql})"
         roles = {t.name: c.role for t, c in zip(order, relation.columns, strict=True) if t is not None}
-        columns = tuple(replace(c, role=roles.get(c.name) if roles.get(c.name) == "proctime" else None) for c in declared.columns)
+        columns = tuple(
+            replace(c, role=roles.get(c.name) if roles.get(c.name) == "proctime" else None)
+            for c in declared.columns
+        )
         return replace(relation, sql=text, columns=columns)
 
 

@@ -15,7 +15,15 @@ from hanse.sql.expressions import ExpressionCompiler
 from hanse.sql.grouping import compile_group
 from hanse.sql.relation import Binding, Column, Relation, Scope, Value, refuse, unique_columns
 from hanse.sql.types import BIGINT, BOOLEAN, Type, common, quote
-from hanse.sql.windows import closed_test, instant, late_filter, now_watermark, row_watermark, table_function, untriggered
+from hanse.sql.windows import (
+    closed_test,
+    instant,
+    late_filter,
+    now_watermark,
+    row_watermark,
+    table_function,
+    untriggered,
+)
 
 Hints = dict[str, bool]
 """Row-number columns that the outer query bounds, and whether it keeps only the first row."""
@@ -84,7 +92,11 @@ class QueryCompiler:
     def _query(self, node: Any, parent: Scope | None, hints: Hints) -> Relation:
         if isinstance(node, exp.Subquery):
             inner = self.query(node.this, parent, hints)
-            return self.ordered(inner, node, parent) if node.args.get("order") or node.args.get("limit") else inner
+            return (
+                self.ordered(inner, node, parent)
+                if node.args.get("order") or node.args.get("limit")
+                else inner
+            )
         if isinstance(node, exp.SetOperation):
             return self._set_operation(node, parent)
         if isinstance(node, exp.Select):
@@ -125,9 +137,20 @@ class QueryCompiler:
         if isinstance(node, exp.Union):
             self.note("union all" if not distinct else "union")
             if not distinct:
-                return Relation(f"SELECT {names}, _s, _w FROM {both}", named, sources, window=window, append=left.append and right.append)
+                return Relation(
+                    f"SELECT {names}, _s, _w FROM {both}",
+                    named,
+                    sources,
+                    window=window,
+                    append=left.append and right.append,
+                )
             plain = tuple(replace(column, role=None) for column in named)
-            return Relation(f"SELECT {names}, max(_s) AS _s, NULL::BIGINT[] AS _w FROM {both} GROUP BY ALL", plain, sources, append=False)
+            return Relation(
+                f"SELECT {names}, max(_s) AS _s, NULL::BIGINT[] AS _w FROM {both} GROUP BY ALL",
+                plain,
+                sources,
+                append=False,
+            )
         self.note(node.key)
         counts = "count(*) FILTER (WHERE _side = 0) AS _l, count(*) FILTER (WHERE _side = 1) AS _r"
         grouped = f"SELECT {names}, max(_s) AS _s, {counts} FROM {both} GROUP BY {names}"
@@ -137,9 +160,7 @@ class QueryCompiler:
             copies = "greatest(_l - _r, 0)" if not distinct else "CASE WHEN _r = 0 THEN _l ELSE 0 END"
         copies = f"least({copies}, 1)" if distinct else copies
         plain = tuple(replace(column, role=None) for column in named)
-        text = (
-            f"SELECT {names}, _s, NULL::BIGINT[] AS _w FROM (SELECT *, unnest(range({copies})) AS _copy FROM ({grouped}))"
-        )
+        text = f"SELECT {names}, _s, NULL::BIGINT[] AS _w FROM (SELECT *, unnest(range({copies})) AS _copy FROM ({grouped}))"
         return Relation(text, plain, sources, append=False)
 
     # tables
@@ -147,12 +168,17 @@ class QueryCompiler:
     def values(self, node: exp.Values) -> Relation:
         """VALUES (…), (…)."""
         compiler = ExpressionCompiler(self, Scope())
-        rows = [[compiler.value(item) for item in (row.expressions if isinstance(row, exp.Tuple) else [row])] for row in node.expressions]
+        rows = [
+            [compiler.value(item) for item in (row.expressions if isinstance(row, exp.Tuple) else [row])]
+            for row in node.expressions
+        ]
         kinds = [compiler.common_type(list(column), node) for column in zip(*rows, strict=True)]
         columns = unique_columns([(f"EXPR${n}", kind, None) for n, kind in enumerate(kinds)])
         parts = [
             "SELECT "
-            + ", ".join(f"CAST({v.sql} AS {k.duckdb}) AS {c.sql}" for v, k, c in zip(row, kinds, columns, strict=True))
+            + ", ".join(
+                f"CAST({v.sql} AS {k.duckdb}) AS {c.sql}" for v, k, c in zip(row, kinds, columns, strict=True)
+            )
             + f", [CAST({at} AS BIGINT)] AS _s, NULL::BIGINT[] AS _w"
             for at, row in enumerate(rows)
         ]
@@ -206,20 +232,25 @@ class QueryCompiler:
         self.used.add(source.number)
         governs = frozenset({source.number}) if source.watermark else frozenset[int]()
         names = ", ".join(column.sql for column in source.columns)
-        hidden = "[_seq] AS _s, " + self._watermarks() + " AS _w"
+        hidden = "[_seq] AS _s, " + self.watermarks() + " AS _w"
         if self.batch is not None:
             text = f"SELECT {names}, {hidden}, _k FROM {self.batch}"
-            return Relation(text, source.columns, governs, changelog=True, append=source.changelog == "append")
+            return Relation(
+                text, source.columns, governs, changelog=True, append=source.changelog == "append"
+            )
         if source.changelog == "append":
             return Relation(f"SELECT {names}, {hidden} FROM {source.table}", source.columns, governs)
         if log or (self.late == "drop" and source.watermark):
             source.log_needed = True
-            return Relation(self._changes(source, names, hidden), source.columns, governs, changelog=True, append=False)
+            return Relation(
+                self._changes(source, names, hidden), source.columns, governs, changelog=True, append=False
+            )
         return Relation(self._current(source, names, hidden), source.columns, governs, append=False)
 
-    def _watermarks(self) -> str:
+    def watermarks(self) -> str:
+        """The text of a stored row's watermark list."""
         numbers = [s.number for s in self.catalog.sources.values() if s.watermark]
-        if not numbers:
+        if not numbers or self.late == "keep":
             return "NULL::BIGINT[]"
         return "[" + ", ".join(f"_w{n}" if n in numbers else "NULL" for n in range(max(numbers) + 1)) + "]"
 
@@ -232,7 +263,8 @@ class QueryCompiler:
             ranked = f"SELECT *, row_number() OVER (PARTITION BY {self._key(source)} ORDER BY _seq DESC) AS _r FROM {source.table}"
             return f"SELECT {names}, {hidden} FROM ({ranked}) WHERE _r = 1 AND _kind IN (0, 2)"
         return self._fold(
-            f"SELECT {names}, {hidden}, CASE WHEN _kind IN (0, 2) THEN 1 ELSE -1 END AS _k FROM {source.table}", names
+            f"SELECT {names}, {hidden}, CASE WHEN _kind IN (0, 2) THEN 1 ELSE -1 END AS _k FROM {source.table}",
+            names,
         )
 
     def _changes(self, source: Source, names: str, hidden: str) -> str:
@@ -240,9 +272,7 @@ class QueryCompiler:
             return f"SELECT {names}, {hidden}, CASE WHEN _kind IN (0, 2) THEN 1 ELSE -1 END AS _k FROM {source.table}"
         key = self._key(source)
         old = ", ".join(f"_p.{column.sql} AS {column.sql}" for column in source.columns)
-        lagged = (
-            f"SELECT *, lag(t) OVER (PARTITION BY {key} ORDER BY _seq) AS _p FROM {source.table} t"
-        )
+        lagged = f"SELECT *, lag(t) OVER (PARTITION BY {key} ORDER BY _seq) AS _p FROM {source.table} t"
         return (
             f"SELECT {names}, {hidden}, 1 AS _k FROM {source.table} WHERE _kind IN (0, 2) UNION ALL "
             f"SELECT {old}, {hidden}, -1 AS _k FROM ({lagged}) WHERE _p._kind IN (0, 2)"
@@ -311,8 +341,10 @@ class QueryCompiler:
         """`rn <= 3` and the like in WHERE: what they bound, and whether to one row."""
         where = node.args.get("where")
         hints: Hints = {}
-        for part in where.this.flatten() if where is not None and isinstance(where.this, exp.And) else (
-            [where.this] if where is not None else []
+        for part in (
+            where.this.flatten()
+            if where is not None and isinstance(where.this, exp.And)
+            else ([where.this] if where is not None else [])
         ):
             test: Any = part.unnest()
             if isinstance(test, exp.Between):
@@ -324,7 +356,11 @@ class QueryCompiler:
             left, right, less = test.this, test.expression, isinstance(test, exp.LTE | exp.LT)
             if isinstance(right, exp.Column) and isinstance(left, exp.Literal):
                 left, right, less = right, left, isinstance(test, exp.GT | exp.GTE)
-            if isinstance(left, exp.Column) and isinstance(right, exp.Literal) and (less or isinstance(test, exp.EQ)):
+            if (
+                isinstance(left, exp.Column)
+                and isinstance(right, exp.Literal)
+                and (less or isinstance(test, exp.EQ))
+            ):
                 strict = isinstance(test, exp.LT | exp.GT)
                 hints[left.name] = str(right.this) == ("2" if strict else "1")
         return hints
@@ -332,7 +368,9 @@ class QueryCompiler:
     def _windows(self, node: exp.Select) -> list[exp.Window]:
         found: list[exp.Window] = []
         for item in node.expressions:
-            found += [window for window in item.find_all(exp.Window) if window.find_ancestor(exp.Select) is node]
+            found += [
+                window for window in item.find_all(exp.Window) if window.find_ancestor(exp.Select) is node
+            ]
         return found
 
     def window_clause(self, window: exp.Window) -> tuple[list[Any], list[Any], Any]:
@@ -343,12 +381,16 @@ class QueryCompiler:
             named[definition.name] = definition
         name = window.args.get("alias")
         base = named.get(name.name) if name is not None and hasattr(name, "name") else None
-        partition = list(window.args.get("partition_by") or (base.args.get("partition_by") if base else None) or [])
+        partition = list(
+            window.args.get("partition_by") or (base.args.get("partition_by") if base else None) or []
+        )
         order = window.args.get("order") or (base.args.get("order") if base else None)
         spec = window.args.get("spec") or (base.args.get("spec") if base else None)
         return partition, list(order.expressions) if order is not None else [], spec
 
-    def _event_over(self, node: exp.Select, scope: Scope, hints: Hints) -> tuple[str, list[str] | None] | None:
+    def _event_over(
+        self, node: exp.Select, scope: Scope, hints: Hints
+    ) -> tuple[str, list[str] | None] | None:
         """The event-time column that OVER aggregates are ordered by, when there are some.
 
         With it the partition columns of a bounded frame, None for an unbounded one.
@@ -362,7 +404,11 @@ class QueryCompiler:
             if isinstance(column, exp.Column):
                 value = compiler.resolve([part.name for part in column.parts])
                 if value is not None and value.role in ("rowtime", "window_time"):
-                    bounded = spec is not None and spec.args.get("start") not in ("UNBOUNDED", "CURRENT ROW", None)
+                    bounded = spec is not None and spec.args.get("start") not in (
+                        "UNBOUNDED",
+                        "CURRENT ROW",
+                        None,
+                    )
                     keys = [compiler.value(item).sql.split(".", 1)[-1] for item in partition]
                     return value.sql, keys if bounded and all(key.startswith('"') for key in keys) else None
         return None
@@ -373,7 +419,12 @@ class QueryCompiler:
         return name in ("ROW_NUMBER", "RANK", "DENSE_RANK") and alias in hints
 
     def _close_windows(
-        self, node: exp.Select, relation: Relation, scope: Scope, hints: Hints, over: tuple[str, list[str] | None] | None
+        self,
+        node: exp.Select,
+        relation: Relation,
+        scope: Scope,
+        hints: Hints,
+        over: tuple[str, list[str] | None] | None,
     ) -> tuple[Relation, Scope, list[str]]:
         """Drop late rows before, and find the tests that hold back open results after, this SELECT."""
         closed: list[str] = []
@@ -447,7 +498,9 @@ class QueryCompiler:
     def _star(self, scope: Scope, table: str | None, node: Any) -> list[tuple[str, Any]]:
         out: list[tuple[str, Any]] = []
         for binding, column in scope.visible():
-            if (table is None and column.name not in binding.hidden) or (table is not None and binding.alias == table):
+            if (table is None and column.name not in binding.hidden) or (
+                table is not None and binding.alias == table
+            ):
                 ref = f"{binding.ref}.{column.sql}" if binding.ref else column.sql
                 out.append((column.name, Value(ref, column.type, column.role)))
         if not out:
@@ -458,7 +511,9 @@ class QueryCompiler:
                         (name, Value(f"struct_extract({value.sql}, '{name}')", kind))
                         for name, kind in zip(value.type.names, value.type.items, strict=True)
                     ]
-            raise refuse(f"{table or ''}.* without columns".lstrip("."), node, "name a table of the FROM clause")
+            raise refuse(
+                f"{table or ''}.* without columns".lstrip("."), node, "name a table of the FROM clause"
+            )
         return out
 
     def _project(
@@ -475,7 +530,9 @@ class QueryCompiler:
             self._first_only = saved
         columns = unique_columns([(name, value.type, value.role) for name, value in values])
         hidden = ", _s, _w" + (", _k" if relation.changelog else "")
-        listed = ", ".join(f"{value.sql} AS {column.sql}" for (_, value), column in zip(values, columns, strict=True))
+        listed = ", ".join(
+            f"{value.sql} AS {column.sql}" for (_, value), column in zip(values, columns, strict=True)
+        )
         sorts = self._hidden_sorts(node, compiler, columns)
         listed += "".join(f", {value.sql} AS _o{at}" for at, value in sorts.items())
         hidden += "".join(f", _o{at}" for at in sorts) if closed else ""
@@ -549,7 +606,11 @@ class QueryCompiler:
         return replace(relation, sql=f"SELECT * FROM ({text})", append=False)
 
     def _order_value(self, compiler: ExpressionCompiler, node: Any, relation: Relation) -> Value:
-        if isinstance(node, exp.Literal) and not node.is_string and 1 <= int(node.this) <= len(relation.columns):
+        if (
+            isinstance(node, exp.Literal)
+            and not node.is_string
+            and 1 <= int(node.this) <= len(relation.columns)
+        ):
             column = relation.columns[int(node.this) - 1]
             return Value(f"o.{column.sql}", column.type, column.role)
         if isinstance(node, exp.Column) and compiler.resolve([node.name]) is not None:
@@ -612,7 +673,8 @@ class QueryCompiler:
         one = len(values) == 1 and values[0][0].role in ("rowtime", "window_time") and name == "ROW_NUMBER"
         last_wins = one and bool(values[0][1].args.get("desc")) and alias in self._first_only
         sorts = [
-            f"{arrival if value.role == 'proctime' else value.sql} {direction(item)}" for value, item in values
+            f"{arrival if value.role == 'proctime' else value.sql} {direction(item)}"
+            for value, item in values
         ]
         return sorts, last_wins
 

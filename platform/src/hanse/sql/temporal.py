@@ -8,7 +8,14 @@ from typing import Any
 from hanse.sql.relation import Value, refuse
 from hanse.sql.types import BIGINT, DATE, INTERVAL, INTERVAL_YEAR, STRING, Type, literal
 
-DAY_UNITS = {"MILLISECOND": 1, "SECOND": 1000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000, "WEEK": 604_800_000}
+DAY_UNITS = {
+    "MILLISECOND": 1,
+    "SECOND": 1000,
+    "MINUTE": 60_000,
+    "HOUR": 3_600_000,
+    "DAY": 86_400_000,
+    "WEEK": 604_800_000,
+}
 _RANGES = {
     ("DAY", "HOUR"): r"(\d+) (\d+)",
     ("DAY", "MINUTE"): r"(\d+) (\d+):(\d+)",
@@ -59,7 +66,9 @@ def _span(text: str, first: str, last: str, node: Any) -> tuple[int, Type]:
         return int(years) * 12 + int(months or 0), INTERVAL_YEAR
     match = re.fullmatch(_RANGES.get((first, last), "(?!)"), text)
     if match is None:
-        raise refuse(f"INTERVAL '{text}' {first} TO {last}", node, "write INTERVAL '1 02:03:04' DAY TO SECOND")
+        raise refuse(
+            f"INTERVAL '{text}' {first} TO {last}", node, "write INTERVAL '1 02:03:04' DAY TO SECOND"
+        )
     units = _ORDER[_ORDER.index(first) :]
     total = sum(float(part) * DAY_UNITS[unit] for part, unit in zip(match.groups(), units, strict=False))
     return round(total), INTERVAL
@@ -100,7 +109,19 @@ def extract(unit: str, value: Value, node: Any, zone: str) -> Value:
 def round_to(value: Value, unit: str, up: bool, node: Any) -> Value:
     """FLOOR or CEIL of a point in time to a unit; weeks begin on Sunday, as Flink has them."""
     unit = unit_name(unit)
-    if unit not in ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "DECADE", "CENTURY"):
+    if unit not in (
+        "YEAR",
+        "QUARTER",
+        "MONTH",
+        "WEEK",
+        "DAY",
+        "HOUR",
+        "MINUTE",
+        "SECOND",
+        "MILLISECOND",
+        "DECADE",
+        "CENTURY",
+    ):
         raise refuse(f"rounding TO {unit}", node, "round to YEAR, MONTH, DAY, HOUR, MINUTE or SECOND")
     if unit == "WEEK":
         floor = f"(date_trunc('week', {value.sql} + INTERVAL 1 DAY) - INTERVAL 1 DAY)"
@@ -142,10 +163,22 @@ def java_pattern(pattern: str, node: Any) -> str:
                 break
         else:
             if pattern[at].isalpha():
-                raise refuse(f"the date pattern letter {pattern[at]}", node, "use y, M, d, H, m, s, S, E or a")
+                raise refuse(
+                    f"the date pattern letter {pattern[at]}", node, "use y, M, d, H, m, s, S, E or a"
+                )
             out.append("%%" if pattern[at] == "%" else pattern[at])
             at += 1
     return "".join(out)
 
 
-__all__ = ["DATE", "DAY_UNITS", "STRING", "extract", "interval", "java_pattern", "milliseconds", "round_to", "unit_name"]
+__all__ = [
+    "DATE",
+    "DAY_UNITS",
+    "STRING",
+    "extract",
+    "interval",
+    "java_pattern",
+    "milliseconds",
+    "round_to",
+    "unit_name",
+]

@@ -40,12 +40,16 @@ def versioned(query: QueryCompiler, node: exp.Table, *, by_time: bool) -> Versio
         relation = query.settle(query.table(node))
         text = f"SELECT *, TRUE AS _live, NULL::BIGINT[] AS _until FROM ({relation.sql})"
         return Versions(relation.with_sql(text), (), "_s")
-    raise refuse("FOR SYSTEM_TIME AS OF on what has no versions", node, "declare a PRIMARY KEY and a WATERMARK on it")
+    raise refuse(
+        "FOR SYSTEM_TIME AS OF on what has no versions", node, "declare a PRIMARY KEY and a WATERMARK on it"
+    )
 
 
 def _of_source(query: QueryCompiler, source: Source, node: Any, *, by_time: bool) -> Versions:
     if by_time and (not source.primary_key or source.rowtime is None):
-        raise refuse(f"FOR SYSTEM_TIME AS OF on {source.name}", node, "declare a PRIMARY KEY and a WATERMARK on it")
+        raise refuse(
+            f"FOR SYSTEM_TIME AS OF on {source.name}", node, "declare a PRIMARY KEY and a WATERMARK on it"
+        )
     query.used.add(source.number)
     source.log_needed = True
     names = ", ".join(column.sql for column in source.columns)
@@ -53,7 +57,7 @@ def _of_source(query: QueryCompiler, source: Source, node: Any, *, by_time: bool
     key = ", ".join(by_name[name] for name in source.primary_key)
     until = f"lead([_seq]) OVER (PARTITION BY {key} ORDER BY _seq)" if key else "NULL::BIGINT[]"
     text = (
-        f"SELECT {names}, [_seq] AS _s, {query._watermarks()} AS _w, _kind IN (0, 2) AS _live, {until} AS _until "
+        f"SELECT {names}, [_seq] AS _s, {query.watermarks()} AS _w, _kind IN (0, 2) AS _live, {until} AS _until "
         f"FROM {source.table}"
     )
     if by_time:

@@ -61,8 +61,12 @@ def table_function(compiler: QueryCompiler, call: Any) -> Relation:
     if time is None:
         raise refuse(f"the unknown column {wanted}", time_node, "name the event-time column")
     lengths = {key: _length(value) for key, value in args.items() if key not in ("DATA", "TIMECOL")}
-    keys = [key.name for key in data.args.get("partition") or []] if isinstance(data, ast.TableArgument) else []
-    flat_keys = [key for node in (data.args.get("partition") or []) for key in _key_names(node)] if keys else []
+    keys = (
+        [key.name for key in data.args.get("partition") or []] if isinstance(data, ast.TableArgument) else []
+    )
+    flat_keys = (
+        [key for node in (data.args.get("partition") or []) for key in _key_names(node)] if keys else []
+    )
     return assign(compiler, base, name, time, lengths, flat_keys, call)
 
 
@@ -82,7 +86,9 @@ def _arguments(name: str, call: Any) -> dict[str, Any]:
         elif at < len(order):
             found[order[at]] = arg
         else:
-            raise refuse(f"{name} with {len(call.expressions)} arguments", call, f"{name}({', '.join(order)})")
+            raise refuse(
+                f"{name} with {len(call.expressions)} arguments", call, f"{name}({', '.join(order)})"
+            )
     missing = [key for key in order if key != "OFFSET" and key not in found]
     if missing:
         raise refuse(f"{name} without {missing[0]}", call, f"{name}({', '.join(order)})")
@@ -115,7 +121,9 @@ def assign(
 ) -> Relation:
     """Rows of `base` with their windows: one row for each window that a row is in."""
     if time.role == "proctime":
-        raise refuse(f"{name} on processing time", node, "use event time: a replay must give the same windows")
+        raise refuse(
+            f"{name} on processing time", node, "use event time: a replay must give the same windows"
+        )
     if not time.type.kind.startswith("TIMESTAMP"):
         raise refuse(f"{name} on a {time.type}", node, "use a TIMESTAMP column with a watermark")
     size = lengths.get("SIZE", lengths.get("GAP", 0))
@@ -215,8 +223,13 @@ def sessions(times: list[int], watermarks: list[int], gap: int) -> list[list[int
 def _windowed(base: Relation, sql: str, time: Column) -> Relation:
     zoned = time.type.kind == "TIMESTAMP_LTZ"
     kind = Type("TIMESTAMP", 3)
-    named = [(column.name, column.type, None if column.role == "rowtime" and False else column.role) for column in base.columns]
-    named = [(n, t, r if r not in ("window_start", "window_end", "window_time") else None) for n, t, r in named]
+    named = [
+        (column.name, column.type, None if column.role == "rowtime" and False else column.role)
+        for column in base.columns
+    ]
+    named = [
+        (n, t, r if r not in ("window_start", "window_end", "window_time") else None) for n, t, r in named
+    ]
     named += [("window_start", kind, "window_start"), ("window_end", kind, "window_end")]
     named += [("window_time", Type(time.type.kind, 3), "window_time")]
     columns = unique_columns(named)

@@ -29,7 +29,9 @@ class ProjectionHarness:
     text, maps `{"$map": [[k, v]]}`, bytes `0x…`. Raises UnsupportedSQL when the program is refused.
     """
 
-    def __init__(self, program: str, *, emission: Emission = "update", late: Late = "keep", fast: bool = True) -> None:
+    def __init__(
+        self, program: str, *, emission: Emission = "update", late: Late = "keep", fast: bool = True
+    ) -> None:
         self.program = program
         self.fast = fast
         self.emission: Emission = emission
@@ -42,7 +44,9 @@ class ProjectionHarness:
         self._con = duckdb.connect(str(self._path), config={"threads": 2})
         self._con.execute("SET TimeZone = 'UTC'")
         try:
-            self.engine = Engine(self._con, self.program, emission=self.emission, late=self.late, defer=True, fast=self.fast)
+            self.engine = Engine(
+                self._con, self.program, emission=self.emission, late=self.late, defer=True, fast=self.fast
+            )
         except BaseException:
             self._con.close()
             raise
@@ -85,7 +89,10 @@ class ProjectionHarness:
         found = self._con.execute(self._current(name)).fetchall()
         self._con.execute("COMMIT")
         columns = self.engine.program.sinks[name].columns
-        return [tuple(_plain(value, column.type) for value, column in zip(row, columns, strict=True)) for row in found]
+        return [
+            tuple(_plain(value, column.type) for value, column in zip(row, columns, strict=True))
+            for row in found
+        ]
 
     def table(self, sink: str | None = None) -> pa.Table:
         """The sink's current rows as an Arrow table."""
@@ -101,9 +108,7 @@ class ProjectionHarness:
         names = ", ".join(column.sql for column in self.engine.program.sinks[name].columns)
         if keys:
             by = ", ".join(quote(key) for key in keys)
-            return (
-                f"SELECT {names} FROM {changes} QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY _seq DESC) = 1 AND _op = 1"
-            )
+            return f"SELECT {names} FROM {changes} QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY _seq DESC) = 1 AND _op = 1"
         counted = f"SELECT {names}, sum(_op) AS _n, min(_seq) AS _at FROM {changes} GROUP BY {names}"
         return f"SELECT {names} FROM (SELECT *, unnest(range(CAST(_n AS BIGINT))) AS _i FROM ({counted}) WHERE _n > 0) ORDER BY _at"
 
