@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncGenerator
@@ -49,9 +50,11 @@ def create_app(
             await catalog.queries.start()
         except ConfigError as error:
             catalog.sandbox_problem = error
+        warming = asyncio.create_task(asyncio.to_thread(catalog.warm))
         try:
             yield
         finally:
+            await asyncio.gather(warming, return_exceptions=True)
             await catalog.queries.close()
 
     app = FastAPI(

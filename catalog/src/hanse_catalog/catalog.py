@@ -16,6 +16,7 @@ from .access import Reader
 from .health import Health, HealthBoard
 from .lineage import Lineage
 from .problems import NotFound
+from .profile import Values
 from .search import Found, SearchIndex
 from .sql.pool import PoolSettings
 from .sql.service import Limits, QueryService
@@ -65,6 +66,7 @@ class Catalog:
         self.queries = QueryService(view, settings, limits)
         self.health = HealthBoard(view)
         self.sandbox_problem: HanseError | None = None
+        self.profiles: dict[tuple[str, str], dict[str, Values]] = {}
         self.started = time.time()
         self._lock = threading.Lock()
         self._revision: str | None = None
@@ -131,6 +133,14 @@ class Catalog:
         """Products that read this one, as far as the reader may see them."""
         full = product.full_name
         return [p.full_name for p in self.view.products() if full in p.inputs and reader.may_see(p)]
+
+    def warm(self) -> None:
+        """Do once what the first reader would wait for: the index, and the libraries that read a product."""
+        self._current()
+        for product in self.view.products()[:20]:
+            if self.health.of(product).published is not None:
+                self.view.scan(product.full_name)
+                return
 
     def status(self) -> dict[str, Any]:
         """For the health answer."""

@@ -25,6 +25,7 @@ from .health import Health
 from .lineage import Lineage
 from .present import page_of
 from .problems import NotFound
+from .profile import MAX_ROWS, profile_of
 from .render import page as render
 from .sql.service import Answer, Query, check_moment
 from .sql.text import parameters_of
@@ -35,6 +36,7 @@ router = APIRouter()
 PAGE_SIZE = 25
 SAMPLE_ROWS = 6
 SHOWN_ROWS = 200
+MAX_PROFILES = 500
 # These queries are suggestions for the reader, judged like any other when they run.
 # ruff: noqa: S608
 TABS = ("overview", "schema", "quality", "lineage", "history")
@@ -117,6 +119,7 @@ async def product(
     if tab == "overview":
         context |= await _overview(request, found, health, asof)
     elif tab == "schema":
+        context |= await _profile(request, found, health, asof)
         context |= _schema(
             catalog, found, {p.full_name for p in catalog.view.products() if reader.may_see(p)}
         )
@@ -176,6 +179,7 @@ async def _overview(request: Request, found: Product, health: Health, asof: str)
         "sample_problem": None,
         "sql_link": _sql_link(f"{sql} LIMIT 100", asof),
         "uses": _uses(request, found),
+        **_described(found),
     }
     if health.published is None or not reader.may_query(found):
         return context
@@ -184,6 +188,12 @@ async def _overview(request: Request, found: Product, health: Health, asof: str)
     except HanseError as error:
         context["sample_problem"] = error.what
     return context
+
+
+def _described(found: Product) -> dict[str, str]:
+    description = found.contract.document.get("description")
+    texts = description if isinstance(description, dict) else {}
+    return {name: str(texts.get(name) or "") for name in ("usage", "limitations")}
 
 
 def _sql_link(sql: str, asof: str = "") -> str:
@@ -229,6 +239,25 @@ def _plain_time(text: str | None) -> str | None:
     return text and text.replace("T", " ").removesuffix("+00:00")
 
 
+async def _profile(request: Request, found: Product, health: Health, asof: str) -> dict[str, Any]:
+    """The columns' values, from the cache of the last profiles or computed now; empty when they are not for the reader."""
+    catalog, reader = catalog_of(request), reader_of(request)
+    published = health.published
+    if published is None or not reader.may_query(found) or (published.rows or 0) > MAX_ROWS:
+        return {"profile": {}}
+    key = (found.full_name, asof or published.id)
+    if key not in catalog.profiles:
+        try:
+            query = Query(f"SUMMARIZE {found.full_name}", {}, asof or None)
+            result = await _table(catalog, query, request)
+        except HanseError:
+            return {"profile": {}}  # the schema is worth showing without it; the overview says what is wrong
+        while len(catalog.profiles) >= MAX_PROFILES:
+            catalog.profiles.pop(next(iter(catalog.profiles)))
+        catalog.profiles[key] = profile_of(found, result["rows"])
+    return {"profile": catalog.profiles[key]}
+
+
 def _schema(catalog: Catalog, found: Product, visible: set[str]) -> dict[str, Any]:
     columns = found.contract.columns
     names = {c.name for c in columns}
@@ -267,7 +296,7 @@ def _lineage(lineage: Lineage, found: Product, hops: int) -> dict[str, Any]:
         "hops": hops,
         "upstream": [n for n in graph.nodes if n.hop < 0],
         "downstream": [n for n in graph.nodes if n.hop > 0],
-        "expandable": any(n.more for n in graph.nodes),
+        "expandable": len(lineage.around(found.full_name, hops + 1).nodes) > len(graph.nodes),
     }
 
 
