@@ -166,6 +166,7 @@ def test_a_contract_is_read(root: Path) -> None:
             18,
             "cannot set rows aside",
         ),
+        ("contract.yaml", "name: tons_positive", "name: schema", 18, "a check that Hanse makes itself"),
         ("contract.yaml", "kind: DataContract", "kind: DataContract\nkind: DataContract", 3, "appears twice"),
     ],
 )

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from hanse.model.mesh import Column, Contract, QualityRule
-from hanse.quality import CheckResult, names, run_checks
+from hanse.quality import CheckResult, checks, names, run_checks
 
 ROWS = [
     (1, "A", "a@x.example", 1.5),
@@ -145,6 +145,16 @@ def test_what_cannot_be_measured_fails_and_says_why(
     assert (found.passed, found.got) == (False, "not measured")
     assert why in found.note
     assert results[-1].passed
+
+
+def test_a_query_without_end_is_interrupted(
+    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "QUERY_SECONDS", 0.3)
+    query = "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE hash(a.range, b.range) = 1"
+    found = check(con, None, type="sql", query=query, mustBe=0)
+    assert (found.passed, found.got) == (False, "not measured")
+    assert "INTERRUPT" in found.note.upper()
 
 
 def test_samples_are_masked_and_short(con: duckdb.DuckDBPyConnection) -> None:

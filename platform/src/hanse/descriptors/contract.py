@@ -6,6 +6,7 @@ customProperties that Hanse reads, because the standard has no field for them: o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from hanse.model.mesh import Column, Contract, QualityRule
 
 FILE = "contract.yaml"
 SET_ASIDE = ("nullValues", "missingValues", "invalidValues")
+TAKEN = ("schema", "freshness", "primary_key", "primary_key_present", "required_columns")
 FRESHNESS = ("freshness", "latency")
 _UNIT_MS = {
     **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1),
@@ -190,6 +192,12 @@ def _rules(document: Document, problems: list[Problem]) -> list[QualityRule]:
                         f"two quality rules are named {rule.name}", *at, index, fix="name them apart"
                     )
                 )
+            if rule.name in TAKEN:
+                problems.append(
+                    document.problem(
+                        f"{rule.name} is the name of a check that Hanse makes itself", *at, index
+                    )
+                )
             if rule.set_aside and definition.get("metric") not in SET_ASIDE:
                 problems.append(
                     document.problem(
@@ -208,7 +216,7 @@ def _rule(column: str | None, definition: dict[str, Any]) -> QualityRule:
     name = definition.get("name") or definition.get("id") or f"{kind}_{column or 'table'}"
     severity = str(definition.get("severity", "error")).lower()
     return QualityRule(
-        name=str(name),
+        name=re.sub(r"[^A-Za-z0-9_]+", "_", str(name)),
         definition=definition,
         column=column,
         severity="warning" if severity in ("warning", "info") else "error",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     import duckdb
 
 SAMPLE = 5
+QUERY_SECONDS = 120.0
+"""How long the query of a `sql` rule may run; then the rule has failed."""
 OPEN = (None, "public", "internal")
 """Classifications whose values may be shown in a sample of offending rows."""
 
@@ -154,10 +158,22 @@ def _query(con: duckdb.DuckDBPyConnection, check: Check) -> Any:
         statements = con.extract_statements(check.query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             return ValueError("the query of a rule must be one SELECT")
-        row = con.execute(check.query).fetchone()
+        with _limited(con):
+            row = con.execute(check.query).fetchone()
     except duckdb.Error as error:
         return error
     return row[0] if row else None
+
+
+@contextmanager
+def _limited(con: duckdb.DuckDBPyConnection) -> Generator[None]:
+    """Interrupts what runs longer than QUERY_SECONDS."""
+    timer = threading.Timer(QUERY_SECONDS, con.interrupt)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _sample(
