@@ -72,6 +72,10 @@ class Settings:
         """The projection state of a product, by full name."""
         return self.data / "state" / f"{product}.duckdb"
 
+    def environment(self) -> dict[str, str]:
+        """The variables under which another process in the same root has the same settings."""
+        return {f"HANSE_{name.upper()}": str(getattr(self, name)) for name in _names()}
+
 
 def find_root(start: Path | None = None) -> Path:
     """The nearest folder at or above `start` that holds `hanse.toml`. Raises ConfigError."""

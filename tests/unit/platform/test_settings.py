@@ -13,7 +13,10 @@ from hanse.settings import find_root, load_settings
 def test_defaults_lie_under_the_root(tmp_path: Path) -> None:
     settings = load_settings(tmp_path, {})
     assert settings.data == tmp_path / ".hanse"
-    assert settings.state_path("orders.orders_by_state") == tmp_path / ".hanse/state/orders.orders_by_state.duckdb"
+    assert (
+        settings.state_path("orders.orders_by_state")
+        == tmp_path / ".hanse/state/orders.orders_by_state.duckdb"
+    )
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
@@ -42,3 +45,8 @@ def test_a_wrong_file_is_refused_by_name(tmp_path: Path, text: str, message: str
 def test_outside_a_mesh_the_way_in_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="hanse init"):
         find_root(tmp_path)
+
+
+def test_another_process_gets_the_same_settings(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, {"HANSE_LOG": "kafka://a:1", "HANSE_PORT": "1"})
+    assert load_settings(tmp_path, settings.environment()) == settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 
 from hanse.bootstrap import Mesh
 from hanse.errors import HanseError
+from hanse.settings import load_settings
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -25,6 +27,9 @@ def demo(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the simulator.")] = 7,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Days the simulator plays.")] = 30,
+    log: Annotated[
+        str | None, typer.Option(help="The event log, such as kafka://localhost:9092; else as in hanse.toml.")
+    ] = None,
     serve: Annotated[bool, typer.Option(help="Open the catalog afterwards.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -32,7 +37,8 @@ def demo(
     from hanse.runtime.demo import Input, play
 
     source = Input.olist(data) if data else Input.simulated(seed, days)
-    with Mesh.open() as mesh:
+    settings = load_settings()
+    with Mesh(replace(settings, log=log or settings.log)) as mesh:
         with _progress(quiet=as_json) as progress:
             played = play(mesh, source, progress)
         if as_json:

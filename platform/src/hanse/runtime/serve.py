@@ -67,7 +67,9 @@ def _leave(*_: object) -> None:
 def _process(arguments: list[str], mesh: Mesh, environ: dict[str, str] | None = None) -> Generator[None]:
     """A helper process that ends with us, politely first."""
     process = subprocess.Popen(
-        [sys.executable, *arguments], cwd=mesh.settings.root, env={**os.environ, **(environ or {})}
+        [sys.executable, *arguments],
+        cwd=mesh.settings.root,
+        env={**os.environ, **mesh.settings.environment(), **(environ or {})},
     )
     try:
         yield
