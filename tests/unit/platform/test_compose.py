@@ -23,7 +23,7 @@ def test_kafka_has_the_version_of_the_jars() -> None:
 
 
 def test_kafka_has_the_settings_of_the_tested_broker(tmp_path: Path) -> None:
-    tested = dict(line.split("=", 1) for line in broker._properties(tmp_path, 9092, 9093).splitlines())
+    tested = dict(line.split("=", 1) for line in broker._properties(tmp_path, 9092, 9093, {}).splitlines())
     composed = {
         name.removeprefix("KAFKA_").lower().replace("_", "."): value
         for name, value in services()["kafka"]["environment"].items()
