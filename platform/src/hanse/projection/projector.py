@@ -131,7 +131,7 @@ class Projector:
         self.topics = input_topics(product, model)
         self._preparers = {
             t.full_name: Preparer(
-                t, decoder_for(registry, topic_schema(t)[0], format_of(t.schema_path)), metadata
+                t, decoder_for(registry, topic_schema(t)[0], format_of(t.schema_path)), metadata, registry
             )
             for t in self.topics
         }
