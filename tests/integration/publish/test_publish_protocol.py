@@ -327,6 +327,27 @@ def test_lost_leases_do_not_lock_a_product(tmp_path: Path) -> None:
         assert made.publisher.table().properties["hanse.epoch"] == "4"
 
 
+def test_a_folder_with_odd_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(positions, "LARGE", 4)
+    root = tmp_path / "an 'odd' [folder] # * 100%41 {x}"
+    root.mkdir()
+    with bench(root) as made:
+        made.feed([(f"k{n}", n) for n in range(8)])
+        made.publish()
+        made.feed([("k1", None), ("k2", 20)])
+        made.publish()
+        assert made.rows() == made.wanted()
+        assert made.publisher.table().scan().to_arrow().num_rows == 7
+
+
+def test_a_table_without_rows(tmp_path: Path) -> None:
+    with bench(tmp_path) as made:
+        for batch in ([("a", 1), ("a", None)], [("a", 2)], [("a", None)], [("b", 3)]):
+            made.feed(batch)
+            made.publish()
+            assert made.rows() == made.wanted()
+
+
 def test_a_value_that_does_not_fit(tmp_path: Path) -> None:
     product = make_product(tmp_path)
     text = product.contract.path.read_text("utf-8")

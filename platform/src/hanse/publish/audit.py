@@ -14,7 +14,7 @@ from pyiceberg.types import LongType, NestedField, StringType, TimestampType
 from hanse.model.mesh import Contract
 from hanse.publish import files, maintenance, snapshots, write
 from hanse.publish.lakehouse import Lakehouse
-from hanse.publish.plan import scan_sql, split
+from hanse.publish.plan import escaped, scan_sql, split
 from hanse.publish.schema import literal, quote
 from hanse.publish.state import Pending, SinkState
 from hanse.publish.verdicts import Verdict
@@ -50,7 +50,8 @@ def reading(table: Table, snapshot: Snapshot, name: str) -> Generator[tuple[duck
     try:
         con.execute("SET TimeZone = 'UTC'")
         con.execute(f"CREATE VIEW {quote(name)} AS {scan_sql(schema, data, deletes)}")
-        allowed = ", ".join(literal(path) for path in [*data, *deletes])
+        paths = [*data, *deletes]
+        allowed = ", ".join(literal(path) for path in {*paths, *map(escaped, paths)})
         con.execute(f"SET allowed_paths = [{allowed}]")
         con.execute("SET enable_external_access = false")
         con.execute("SET lock_configuration = true")

@@ -48,8 +48,9 @@ def _field(field: NestedField) -> str:
 
 
 def _list(paths: Sequence[str]) -> str:
-    return "[" + ", ".join(literal(_no_glob(path)) for path in paths) + "]"
+    return "[" + ", ".join(literal(escaped(path)) for path in paths) + "]"
 
 
-def _no_glob(path: str) -> str:
+def escaped(path: str) -> str:
+    """The path as DuckDB takes it literally: no character of it is a pattern."""
     return "".join(f"[{c}]" if c in "*?[" else c for c in path)

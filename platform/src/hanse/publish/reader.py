@@ -116,7 +116,7 @@ class Reader:
         file = self.path / "catalog.db"
         if not file.exists():
             return []
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as con:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as con:
             return con.execute(query, parameters).fetchall()
 
     def _metadata(self, full_name: str) -> TableMetadata:
