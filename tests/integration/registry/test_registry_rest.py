@@ -307,6 +307,17 @@ def test_metadata_defaults_overrides_and_inheritance(http: TestClient) -> None:
     assert (with_rules["version"], with_rules["ruleSet"]) == (3, rules)
 
 
+def test_lookup_finds_what_a_registration_completed(http: TestClient) -> None:
+    metadata = {"properties": {"owner": "orders"}}
+    register(http, "l-value", {**avro(ID), "metadata": metadata})
+    assert http.post("/subjects/l-value", json=avro(ID)).json()["metadata"] == metadata
+    assert http.post("/subjects/l-value", json=avro(COUNT)).json()["error_code"] == 40403
+    register(http, "l-value", avro(ID, NOTE))
+    http.delete("/subjects/l-value/versions/1")
+    assert http.post("/subjects/l-value", json=avro(ID)).json()["error_code"] == 40403
+    assert http.post("/subjects/l-value?deleted=true", json=avro(ID)).json()["version"] == 1
+
+
 def test_compatibility_group_starts_afresh(http: TestClient) -> None:
     http.put("/config/g-value", json={"compatibilityGroup": "major"})
 

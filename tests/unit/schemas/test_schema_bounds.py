@@ -156,6 +156,7 @@ BAD = [
     ("AVRO", '{"type":"record","name":"R"}', "fields"),
     ("AVRO", "NaN", "NaN"),
     ("JSON", '{"type":"strin"}', "strin"),
+    ("JSON", '{"$schema":"https://json-schema.org/draft/2020-12/schema","type":{}}', "unknown type"),
     ("JSON", "[]", "object or a boolean"),
     ("JSON", '{"minLength":"1"}', "minLength"),
     ("JSON", '{"properties":[]}', "properties"),

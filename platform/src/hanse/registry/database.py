@@ -29,9 +29,9 @@ CREATE INDEX IF NOT EXISTS uses_by_subject ON uses (subject, version);
 CREATE TABLE IF NOT EXISTS settings (
     kind TEXT NOT NULL, scope TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, scope));
 CREATE TABLE IF NOT EXISTS counters (context TEXT PRIMARY KEY, last_id INTEGER NOT NULL);
-CREATE VIEW IF NOT EXISTS registered AS
+CREATE VIEW IF NOT EXISTS stored AS
     SELECT v.context, v.subject, v.version, v.id, s.guid, s.type, s.text, s.refs, s.metadata, s.ruleset,
-           v.deleted, v.created_ms
+           v.deleted, v.created_ms, s.identity
     FROM versions v JOIN schemas s ON s.context = v.context AND s.id = v.id;
 """
 

@@ -61,7 +61,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class StoredSchema:
-    """A schema as the registry keeps it; the same id may stand under several subjects and versions."""
+    """A schema as the registry keeps it; the same id may stand under several subjects and versions.
+
+    `identity` is equal for schemas that say the same with the same references, metadata and rules.
+    """
 
     subject: Subject
     version: int
@@ -74,6 +77,7 @@ class StoredSchema:
     ruleset: dict[str, Any] | None = None
     deleted: bool = False
     created_ms: int = 0
+    identity: str = ""
 
     def registered(self) -> RegisteredSchema:
         """As the port shows it."""

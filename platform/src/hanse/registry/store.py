@@ -228,7 +228,7 @@ class RegistryStore:
         parsed = self._parse(submission, subject, strict=False, normalize=normalize or rules.normalize)
         found = self._equal(submission, parsed, versions)
         if found is None:
-            completed = self._completed(submission, [v for v in versions if not deleted], rules)
+            completed = self._completed(submission, [v for v in versions if not v.deleted], rules)
             found = self._equal(completed, parsed, versions)
         if found is None:
             raise problems.schema_not_found()
@@ -237,14 +237,9 @@ class RegistryStore:
     def _equal(
         self, submission: Submission, parsed: ParsedSchema, versions: list[StoredSchema]
     ) -> StoredSchema | None:
+        identity = _identity(submission, parsed)
         for stored in reversed(versions):
-            if (
-                stored.schema_type == parsed.schema_type
-                and stored.references == submission.references
-                and (stored.metadata or None) == (submission.metadata or None)
-                and (stored.ruleset or None) == (submission.ruleset or None)
-                and self.parsed(stored).canonical == parsed.canonical
-            ):
+            if stored.identity.partition(":")[0] == identity:
                 return stored
         return None
 
@@ -334,7 +329,7 @@ class RegistryStore:
         """All versions that hold the schema of an id, by subject and version."""
         with self.database.reading() as con:
             rows = con.execute(
-                "SELECT * FROM registered WHERE context = ? AND id = ? ORDER BY subject, version",
+                "SELECT * FROM stored WHERE context = ? AND id = ? ORDER BY subject, version",
                 (context, schema_id),
             ).fetchall()
         return [s for s in map(_stored, rows) if deleted or not s.deleted]
@@ -342,14 +337,14 @@ class RegistryStore:
     def by_guid(self, guid: str) -> list[StoredSchema]:
         """All versions that hold the schema of a guid, over all contexts; empty when unknown."""
         with self.database.reading() as con:
-            rows = con.execute("SELECT * FROM registered WHERE guid = ?", (guid,)).fetchall()
+            rows = con.execute("SELECT * FROM stored WHERE guid = ?", (guid,)).fetchall()
         return [_stored(row) for row in rows]
 
     def subjects(self, context: str | None = None, *, deleted: bool = False) -> list[StoredSchema]:
         """The newest version of each subject by name, in one context or in all."""
         with self.database.reading() as con:
             rows = con.execute(
-                "SELECT * FROM registered WHERE (? IS NULL OR context = ?) AND (? OR deleted = 0)"
+                "SELECT * FROM stored WHERE (? IS NULL OR context = ?) AND (? OR deleted = 0)"
                 " ORDER BY context, subject, version",
                 (context, context, deleted),
             ).fetchall()
@@ -374,14 +369,14 @@ class RegistryStore:
 
     def _select(self, con: sqlite3.Connection, subject: Subject) -> list[StoredSchema]:
         rows = con.execute(
-            "SELECT * FROM registered WHERE context = ? AND subject = ? ORDER BY version",
+            "SELECT * FROM stored WHERE context = ? AND subject = ? ORDER BY version",
             (subject.context, subject.name),
         ).fetchall()
         return [_stored(row) for row in rows]
 
     def _one(self, con: sqlite3.Connection, subject: Subject, version: int) -> StoredSchema | None:
         row = con.execute(
-            "SELECT * FROM registered WHERE context = ? AND subject = ? AND (version = ? OR ? = -1)"
+            "SELECT * FROM stored WHERE context = ? AND subject = ? AND (version = ? OR ? = -1)"
             " ORDER BY version DESC LIMIT 1",
             (subject.context, subject.name, version, version),
         ).fetchone()
@@ -554,6 +549,7 @@ def _stored(row: Any) -> StoredSchema:
         ruleset=json.loads(row[9]) if row[9] else None,
         deleted=bool(row[10]),
         created_ms=row[11],
+        identity=row[12],
     )
 
 

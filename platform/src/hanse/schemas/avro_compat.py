@@ -78,6 +78,7 @@ class _Comparison:
         return found
 
     def _into_union(self, reader: AvroType, writer: AvroType, path: str) -> list[Finding]:
+        self.budget.spend(len(reader.branches))
         if any(not self.compare(branch, writer, path) for branch in reader.branches):
             return []
         return [self._missing_branch(reader, writer, path)]

@@ -20,6 +20,7 @@ from hanse.schemas.text import sorted_json
 
 _UPPER = ("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxContains", "maxProperties")
 _LOWER = ("minLength", "minimum", "exclusiveMinimum", "minItems", "minContains", "minProperties")
+_PATTERN_STEPS = 5  # what matching a name with a pattern counts
 _CAMEL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -166,8 +167,8 @@ class _Comparison:
             return []
         change = "ENUM_ARRAY_NARROWED" if after.keys() <= before.keys() else "ENUM_ARRAY_CHANGED"
         change = "ENUM_ARRAY_CHANGED" if old.kind == "const" else change
-        message = f"{short(sorted_json(lost))} is not taken any more"
-        sides = short(sorted_json(old.values)), short(sorted_json(new.values))
+        message = f"{_listed(lost)} is not taken any more"
+        sides = _listed(old.values), _listed(new.values)
         return [Finding(f"/{old.kind}", change, *sides, message)]
 
     # -- combinations -------------------------------------------------------------------------------
@@ -248,6 +249,7 @@ class _Comparison:
     def _removed(self, name: str, before: Node, new: Node, path: str) -> list[Finding]:
         if _open(new, patterns=True):
             return []
+        self.budget.spend(_PATTERN_STEPS * len(new.patterns))
         cover = _cover(new, name)
         if cover is None:
             if before.kind == "none":
@@ -272,6 +274,7 @@ class _Comparison:
             message = f"the old schema took anything under {name!r}, so old data may not fit"
             return [Finding(path, kind, "open", after.label, message)]
         found: list[Finding] = []
+        self.budget.spend(_PATTERN_STEPS * len(old.patterns))
         cover = _cover(old, name)
         if cover is not None:
             inner = self.compare(cover, after, path)
@@ -449,7 +452,15 @@ def _escaped(name: str) -> str:
     return short(name, 80).replace("~", "~0").replace("/", "~1")
 
 
-def _value_key(value: Any) -> str:
+def _listed(values: list[Any]) -> str:
+    more = ", …" if len(values) > 20 else ""
+    return short(sorted_json(values[:20])) + more
+
+
+def _value_key(value: Any) -> object:
+    """Equal for equal JSON values; 1, 1.0 and true are three values."""
+    if isinstance(value, str | int | float | bool | None):
+        return type(value), value
     return sorted_json(value)
 
 

@@ -89,7 +89,7 @@ def _type(place: Place) -> Node:
 def _of_type(place: Place, kind: Any) -> Node:
     if kind == "integer":
         return Node("number", place.raw, integer=True)
-    if kind in {"string", "number", "boolean", "null", "array", "object"}:
+    if isinstance(kind, str) and kind in {"string", "number", "boolean", "null", "array", "object"}:
         return Node(kind, place.raw)
     raise SchemaError("unknown type", where=place.pointer, got=short(kind))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from functools import lru_cache
 from re import _constants as codes  # pyright: ignore[reportAttributeAccessIssue]
 from re import _parser as parser  # pyright: ignore[reportAttributeAccessIssue]
 from typing import Any
@@ -40,6 +41,7 @@ def finds(pattern: str, text: str) -> bool:
         ) from error
 
 
+@lru_cache(maxsize=8_192)
 def _is_tame(pattern: str) -> bool:
     """Few repetitions, and each of single characters: such a pattern cannot backtrack for long."""
     try:
