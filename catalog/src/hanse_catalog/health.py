@@ -144,4 +144,6 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     passed = ((now or datetime.now(UTC)) - moment).total_seconds()
     if passed < 60:
         return "just now"
+    if passed < 3_600:
+        return f"{int(passed // 60)} min ago"
     return f"{duration(passed)} ago" if passed < 86_400 * 60 else moment.strftime("%d %b %Y")

@@ -31,10 +31,17 @@ def profile_of(product: Product, rows: list[dict[str, Any]]) -> dict[str, Values
         low, high = row["min"], row["max"]
         between = "" if row["column_name"] in hidden or low is None else f"{_short(low)} … {_short(high)}"
         shown = f"{share:.0f}" if share in (0, 100) else f"{min(max(share, 0.1), 99.9):.1f}"
-        found[row["column_name"]] = Values(shown, share * BAR / 100, f"{row['approx_unique']:,}", between)
+        found[row["column_name"]] = Values(shown, share * BAR / 100, _distinct(row), between)
     return found
+
+
+def _distinct(row: dict[str, Any]) -> str:
+    number = min(int(row["approx_unique"]), int(row["count"]))
+    return f"{number:,}" if number < 50 else f"about {number:,}"  # DuckDB estimates it
 
 
 def _short(value: object) -> str:
     text = str(value)
+    if len(text) > 19 and text[4:5] == "-" and text[13:14] == ":":
+        return text[:16]  # a moment, to the minute
     return text if len(text) <= 28 else text[:27] + "…"
