@@ -38,15 +38,19 @@ class _LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        target, summary = COMMANDS[cmd_name]
         if ctx.params.get("listing"):
-            return _command(cmd_name, lambda: None, summary)
-        module, attribute = target.split(":")
-        return _command(cmd_name, getattr(import_module(module), attribute))
+            return _command(cmd_name, lambda: None, COMMANDS[cmd_name][1])
+        return load_command(cmd_name)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         ctx.params["listing"] = True
         super().format_help(ctx, formatter)
+
+
+def load_command(name: str) -> Any:
+    """The command of that name, its module imported."""
+    module, attribute = COMMANDS[name][0].split(":")
+    return _command(name, getattr(import_module(module), attribute))
 
 
 def _command(name: str, target: Callable[..., Any] | typer.Typer, summary: str | None = None) -> Any:
