@@ -49,6 +49,7 @@ class Analysis:
     columns: _Relation = field(default_factory=dict[str, _Flow])
     filters: set[Source] = field(default_factory=set[Source])
     rules: dict[str, None] = field(default_factory=dict[str, None])
+    open_joins: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def lineage(self) -> tuple[tuple[str, tuple[Source, ...]], ...]:
         """Sources of each output column."""
@@ -108,6 +109,8 @@ class _Walker:
         joins = node.args.get("joins") or []
         for part in [*([start.this] if start is not None else []), *(j.this for j in joins)]:
             alias, relation = self._source(part, scope, views)
+            if not _bounded(node, part):
+                self._note_join(scope, relation)
             scope[alias] = relation
         for place in ("where", "group", "having", "qualify", "order", "limit"):
             self._filter(node.args.get(place), scope, views)
@@ -118,6 +121,14 @@ class _Walker:
         for expression in node.expressions:
             made.update(self._output(expression, scope, views))
         return made
+
+    def _note_join(self, scope: dict[str, _Relation], right: _Relation) -> None:
+        """Note which tables meet in a join that no time bounds."""
+        left = {t for relation in scope.values() for flow in relation.values() for t, _ in flow.sources}
+        for table in {t for flow in right.values() for t, _ in flow.sources}:
+            self.found.open_joins |= {
+                (min(table, other), max(table, other)) for other in left if other != table
+            }
 
     def _source(
         self, node: Any, scope: dict[str, _Relation], views: Mapping[str, _Relation]
@@ -205,6 +216,23 @@ class _Walker:
                 text = _normalised(node)
                 if len(text) <= _MAX_RULE:
                     self.found.rules[text] = None
+
+
+def _bounded(node: exp.Select, part: Any) -> bool:
+    """Whether time bounds a join: an INTERVAL or a window column in its condition, or FOR SYSTEM_TIME."""
+    join = part.parent
+    conditions = [node.args.get("where")]
+    if isinstance(join, exp.Join):
+        conditions += [join.args.get("on"), join.args.get("using")]
+    for condition in conditions:
+        for tree in condition if isinstance(condition, list) else [condition]:
+            if not isinstance(tree, exp.Expr):
+                continue
+            if tree.find(exp.Interval) is not None:
+                return True
+            if any(name.name in _WINDOW_COLUMNS for name in tree.find_all(exp.Identifier)):
+                return True
+    return part.find(exp.Version) is not None
 
 
 def _hides(node: Any) -> bool:

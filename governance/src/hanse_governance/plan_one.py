@@ -48,6 +48,7 @@ def plan_one(model: MeshModel, product: Product, text: str, columns: Columns) ->
         values=found.values(),
         filters=tuple(sorted(found.filters)),
         fingerprints=tuple(found.rules),
+        open_joins=tuple(sorted(found.open_joins)),
     )
 
 

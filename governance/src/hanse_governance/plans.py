@@ -24,7 +24,7 @@ class Plan:
     `lineage` gives for each output column the (table, column) pairs that it comes from, `values` those
     of them whose values can be seen in it (a COUNT shows none), `filters` the pairs that decide which
     rows there are (conditions, joins, groupings). `fingerprints` are the rules in the text, normalised.
-    `updates` tells that rows change after they were given. `refusal` is the planner's no; `unsupported`
+    `open_joins` are the pairs of tables that are joined without a bound in time. `updates` tells that rows change after they were given. `refusal` is the planner's no; `unsupported`
     tells why the platform cannot run a projection that is fine in itself.
     """
 
@@ -35,6 +35,7 @@ class Plan:
     values: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     filters: tuple[tuple[str, str], ...] = ()
     fingerprints: tuple[str, ...] = ()
+    open_joins: tuple[tuple[str, str], ...] = ()
     updates: bool = False
     unsupported: Refusal | None = None
 
@@ -53,6 +54,7 @@ class Plan:
             "values": _listed(self.values),
             "filters": [list(s) for s in self.filters],
             "fingerprints": list(self.fingerprints),
+            "open_joins": [list(pair) for pair in self.open_joins],
             "updates": self.updates,
         }
 
@@ -69,6 +71,7 @@ class Plan:
             values=_tupled(values["values"]),
             filters=tuple((s[0], s[1]) for s in values["filters"]),
             fingerprints=tuple(values["fingerprints"]),
+            open_joins=tuple((p[0], p[1]) for p in values["open_joins"]),
             updates=values["updates"],
         )
 
