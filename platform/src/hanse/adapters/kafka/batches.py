@@ -137,40 +137,44 @@ def decode(batches: list[Batch], partition: int, offset: int, where: str) -> pa.
     """Rows shaped as `RECORDS` with offsets at and after `offset`. Raises Damaged."""
     joined = b"".join(b.records for b in batches)
     try:
-        starts, ends = _bounds(joined, batches)
-        return _Decoder(joined, where).rows(batches, partition, offset, starts, ends)
+        return _Decoder(joined, where).rows(batches, partition, offset, _ends(joined, batches))
     except IndexError as error:
         raise Damaged("a record batch ends within a record", where=where) from error
 
 
-def _bounds(data: bytes, batches: list[Batch]) -> tuple[Ints, Ints]:
-    """Where each record's body starts and ends."""
-    starts: list[int] = []
+def _ends(data: bytes, batches: list[Batch]) -> Ints:
+    """Where each record ends: the one thing that must be found record by record."""
     ends: list[int] = []
+    append = ends.append
     at = limit = 0
     for batch in batches:
         limit += len(batch.records)
         for _ in range(batch.count):
             size = data[at]
-            at += 1
-            if size & 0x80:
-                size &= 0x7F
-                shift = 7
-                while True:
-                    byte = data[at]
-                    at += 1
-                    size |= (byte & 0x7F) << shift
-                    if byte < 0x80:
-                        break
-                    shift += 7
-            starts.append(at)
-            at += size >> 1
-            ends.append(at)
-            if size & 1 or at > limit:
-                raise IndexError
+            if size < 0x80:
+                at += 1 + (size >> 1)
+            elif (second := data[at + 1]) < 0x80:
+                at += 2 + ((size & 0x7F | second << 7) >> 1)
+            else:
+                at = _long_end(data, at)
+            append(at)
         if at != limit:
             raise IndexError
-    return np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64)
+    return np.array(ends, dtype=np.int64)
+
+
+def _long_end(data: bytes, at: int) -> int:
+    """The end of a record of 8 KiB or more."""
+    size = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        size |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return at + (size >> 1)
+        shift += 7
+        if shift > 28:
+            raise IndexError
 
 
 class _Decoder:
@@ -182,10 +186,12 @@ class _Decoder:
         self._data: Bytes = np.frombuffer(joined, dtype=np.uint8)
         self._where = where
 
-    def rows(
-        self, batches: list[Batch], partition: int, offset: int, starts: Ints, ends: Ints
-    ) -> pa.RecordBatch:
+    def rows(self, batches: list[Batch], partition: int, offset: int, ends: Ints) -> pa.RecordBatch:
+        """All records from the offset on; a field that reaches past its record's end is an IndexError."""
         counts = [b.count for b in batches]
+        size, starts = self._varints(np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]]))
+        if not np.array_equal(starts + size, ends):
+            raise IndexError
         time_delta, at = self._varints(starts + 1)
         offset_delta, at = self._varints(at)
         key, key_size, at = self._bytes(at)

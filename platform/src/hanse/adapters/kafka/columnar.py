@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from hanse.adapters.kafka.batches import decode, split
+from hanse.adapters.kafka.batches import Batch, decode, split
 from hanse.adapters.kafka.reader import LOGGER, Buffered
 from hanse.adapters.kafka.settings import KafkaSettings
 from hanse.adapters.kafka.wire import Connection, Lost, Part
@@ -16,6 +16,7 @@ _SIZES = (32 * 1024 * 1024, 9 * 1024 * 1024)
 _OUT_OF_RANGE, _UNKNOWN = 1, 3
 _ELECTION = {5, 6, 56, 74, 76, 78}
 _MOVED_S = 30.0
+_TOGETHER = 16_384
 
 
 class ColumnarReader(Buffered):
@@ -147,8 +148,8 @@ class ColumnarReader(Buffered):
             raise LogError("the broker refuses to be read", where=where, got=f"error {part.error}")
         offset = self._fetched[part.partition]
         batches, following = split(part.records, offset, part.aborted, where)
-        if batches:
-            rows = decode(batches, part.partition, offset, where)
+        for group in _groups(batches):
+            rows = decode(group, part.partition, offset, where)
             if rows.num_rows:
                 self._buffers[part.partition].append(rows)
         self._fetched[part.partition] = following
@@ -166,3 +167,17 @@ class ColumnarReader(Buffered):
     def close(self) -> None:
         """Leave the brokers."""
         self._disconnect()
+
+
+def _groups(batches: list[Batch]) -> Iterator[list[Batch]]:
+    """Neighbours whose columns stay in the processor's cache together."""
+    group: list[Batch] = []
+    count = 0
+    for batch in batches:
+        if group and count + batch.count > _TOGETHER:
+            yield group
+            group, count = [], 0
+        group.append(batch)
+        count += batch.count
+    if group:
+        yield group
