@@ -16,6 +16,7 @@ from hanse.wire.avro.schema import AvroType, parse
 from hanse.wire.avro.types import arrow_schema
 from hanse.wire.decoded import NO_VALUE, Decoded, Poison, by_place, merged, named
 from hanse.wire.frame import NO_FRAME, Ints, Values, schema_ids, values_of
+from hanse.wire.references import referenced
 
 
 class UnusableSchema(DecodeError):
@@ -72,7 +73,11 @@ class Decoder:
         if written.schema_type != "AVRO":
             raise UnusableSchema(f"schema {schema_id} is {written.schema_type}; this topic is read as AVRO")
         try:
-            return resolve(parse(written.schema), self.reader)
+            known = referenced(self.registry, written) if written.references else {}
+        except DecodeError as error:
+            raise UnusableSchema(f"schema {schema_id}: {error.what}") from error
+        try:
+            return resolve(parse(written.schema, known.values()), self.reader)
         except SchemaError as error:
             raise UnusableSchema(f"schema {schema_id}: {error.what}") from error
 

@@ -6,6 +6,7 @@ Follows the Apache Avro 1.12 specification, "Schema Declaration".
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,9 +77,15 @@ class AvroType:
         return self.items
 
 
-def parse(schema: str | bytes | dict[str, Any] | list[Any]) -> AvroType:
-    """The schema as types. Raises SchemaError, naming the place as a path such as `$.fields[2].type`."""
-    return _Parser().type(_load(schema), "$", "", 0)
+def parse(schema: str | bytes | dict[str, Any] | list[Any], known: Iterable[str] = ()) -> AvroType:
+    """The schema as types; `known` are the schemas that it refers to, those that others need first.
+
+    Raises SchemaError, naming the place as a path such as `$.fields[2].type`.
+    """
+    parser = _Parser()
+    for text in known:
+        parser.type(_load(text), "$", "", 0)
+    return parser.type(_load(schema), "$", "", 0)
 
 
 def _load(schema: str | bytes | dict[str, Any] | list[Any]) -> Any:

@@ -18,6 +18,7 @@ from hanse.wire.frame import NO_FRAME, Ints, Values, schema_ids, values_of
 from hanse.wire.protobuf.columns import Messages
 from hanse.wire.protobuf.rows import read_message
 from hanse.wire.protobuf.types import columns_of_message, load_message, message_class, path_of
+from hanse.wire.references import referenced
 
 BAD_INDEXES = "the message indexes are malformed"
 NO_SUCH_MESSAGE = "the message indexes lead to no message of the writer's schema"
@@ -137,7 +138,11 @@ class ProtobufDecoder:
         if written.schema_type != "PROTOBUF":
             return f"it is {written.schema_type}, this topic is read as PROTOBUF"
         try:
-            return load_message(written.schema).file
+            imports = referenced(self.registry, written) if written.references else {}
+        except DecodeError as error:
+            return error.what
+        try:
+            return load_message(written.schema, imports).file
         except SchemaError as error:
             return error.what
 

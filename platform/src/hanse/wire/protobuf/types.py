@@ -67,14 +67,16 @@ class ProtoColumn:
     oneof: str = ""
 
 
-def load_message(schema: str) -> Descriptor:
-    """The first message of the file, compiled. Raises SchemaError."""
-    parsed = parse_protobuf(schema)
-    file = to_descriptor(parsed, "value.proto")
+def load_message(schema: str, imports: Mapping[str, str] | None = None) -> Descriptor:
+    """The first message of the file, compiled with its imports by path. Raises SchemaError."""
+    imports = imports or {}
+    file = to_descriptor(parse_protobuf(schema, imports), "value.proto")
     pool: Any = descriptor_pool.DescriptorPool()
     for name in _WELL_KNOWN:
         pool.AddSerializedFile(import_module(f"google.protobuf.{name}_pb2").DESCRIPTOR.serialized_pb)
     try:
+        for path, text in imports.items():
+            pool.AddSerializedFile(to_descriptor(parse_protobuf(text, imports), path).SerializeToString())
         pool.AddSerializedFile(file.SerializeToString())
         made = pool.FindFileByName("value.proto")
     except (TypeError, KeyError) as error:
