@@ -6,15 +6,19 @@ import datetime as dt
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from importlib import invalidate_caches
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 
 from hanse.bootstrap import Mesh
 from hanse.descriptors import load_mesh
 from hanse.errors import ConfigError
+from hanse.publish.reader import Reader
+from hanse.runtime import run_product
 from hanse.scaffold import domain_new, mesh_new, product_new
 from hanse.scaffold.feed import feed
 from hanse.scaffold.names import domain_name, product_name
@@ -220,3 +224,23 @@ def test_what_is_made_is_formatted_typed_python(mesh: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_the_first_product_runs_to_published_rows(mesh: Path) -> None:
+    domain_new(mesh, "refunds")
+    product_new(mesh, "refunds/refunds_by_reason")
+    with Mesh.open(mesh) as opened:
+        empty = run_product(opened, "refunds.refunds_by_reason")
+        assert empty.rejected is None
+        feed(opened, "refunds")
+        run = run_product(opened, "refunds.refunds_by_reason")
+        assert run.rejected is None
+        scan = Reader(opened.settings).scan("refunds.refunds_by_reason")
+    rows = duckdb.sql(
+        f"SELECT reason, record_count, amount_total FROM ({scan.sql}) ORDER BY reason"
+    ).fetchall()
+    assert rows == [
+        ("changed mind", 1, Decimal("31.20")),
+        ("damaged", 2, Decimal("32.90")),
+        ("too late", 1, Decimal("12.50")),
+    ]
