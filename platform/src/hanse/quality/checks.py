@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanse.descriptors.types import physical_type
 from hanse.model.mesh import Contract
-from hanse.quality.plan import Check, compile_checks
+from hanse.quality.plan import Check, compile_checks, quote
 from hanse.quality.result import CheckResult
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def run_checks(
 
 def check_schema(con: duckdb.DuckDBPyConnection, view: str, contract: Contract) -> CheckResult:
     """Columns, their order and types, against the contract."""
-    found = {str(r[0]): str(r[1]) for r in con.execute(f"DESCRIBE SELECT * FROM {view}").fetchall()}
-    wanted = {c.name: physical_type(c.physical_type).duckdb for c in contract.columns}
+    promised = (f"NULL::{physical_type(c.physical_type).duckdb} AS {quote(c.name)}" for c in contract.columns)
+    found = _described(con, f"SELECT * FROM {view}")
+    wanted = _described(con, f"SELECT {', '.join(promised)}")
     wrong = [
         f"{name} {found.get(name, 'missing')} instead of {wanted.get(name, 'none')}"
         for name in [*wanted, *(n for n in found if n not in wanted)]
@@ -67,6 +68,11 @@ def check_schema(con: duckdb.DuckDBPyConnection, view: str, contract: Contract) 
         expected=f"the {len(wanted)} columns of contract {contract.version}",
         got="; ".join(wrong[:10]) or "the same",
     )
+
+
+def _described(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+    """Columns and DuckDB types of a query."""
+    return {str(row[0]): str(row[1]) for row in con.execute(f"DESCRIBE {query}").fetchall()}
 
 
 def _measure(con: duckdb.DuckDBPyConnection, view: str, checks: Sequence[Check]) -> dict[str, Any]:
