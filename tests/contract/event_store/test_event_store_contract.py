@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hanse.adapters.eventsourcing_store import SQLiteEventStore
-from hanse.errors import ConcurrencyConflict, ConfigError, RelayHeld
+from hanse.errors import ConcurrencyConflict, ConfigError, RelayHeld, StoreError
 from hanse.ports.event_store import EventStore, StoredEvent, StoredVerdict
 
 A, B = uuid.UUID(int=1), uuid.UUID(int=2)
@@ -213,3 +213,24 @@ def test_the_unsafe_functions_are_refused(
     monkeypatch.setenv("POSTGRES_ENABLE_DB_FUNCTIONS", value)
     with pytest.raises(ConfigError, match="misses committed events"):
         SQLiteEventStore(tmp_path / "shop.db")
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    path.write_bytes(b"this is no database at all, however long it may be" * 100)
+    with pytest.raises(StoreError, match="cannot open the event store") as caught:
+        SQLiteEventStore(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_full_disk_is_one_clear_error_and_nothing_is_stored(tmp_path: Path) -> None:
+    store = SQLiteEventStore(tmp_path / "shop.db")
+    store.append([event(A, 1)])
+    with store._recorder.writing() as cursor:  # pyright: ignore[reportPrivateUsage]
+        pages = cursor.execute("PRAGMA page_count").fetchone()[0]
+    for connection in store._datastore.pool._pool:  # pyright: ignore[reportPrivateUsage]
+        connection._sqlite_conn.execute(f"PRAGMA max_page_count = {pages}")  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(StoreError, match="cannot append"):
+        store.append([event(A, 2, b"x" * 100_000)])
+    assert [e.version for e in store.read_all()] == [1]
+    store.close()

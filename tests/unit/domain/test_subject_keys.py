@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hanse.domain.subjects import PREFIX, SubjectKeys
-from hanse.errors import ConcurrencyConflict, DecodeError, SubjectForgotten
+from hanse.errors import ConcurrencyConflict, DecodeError, StoreError, SubjectForgotten
 
 
 @pytest.fixture
@@ -89,3 +89,11 @@ def test_what_is_no_ciphertext_is_refused(keys: SubjectKeys, text: str) -> None:
     keys.encrypt("ana", "x")
     with pytest.raises(DecodeError):
         keys.decrypt("ana", text)
+
+
+def test_a_file_that_is_no_key_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "keys.db"
+    path.write_bytes(b"this is no database at all, however long it may be" * 100)
+    with pytest.raises(StoreError, match="cannot open the keys") as caught:
+        SubjectKeys(path)
+    assert str(path) in str(caught.value)

@@ -201,10 +201,11 @@ class SQLiteEventStore:
             os.close(lock)
             raise _held(relay, self._path) from error
         self._claims[relay] = lock
-        with self._errors("claim the relay of"), self._recorder.writing() as cursor:
-            cursor.execute("INSERT OR IGNORE INTO relays VALUES (?, 0, 0)", (relay,))
-            cursor.execute("UPDATE relays SET epoch = epoch + 1 WHERE relay = ? RETURNING epoch", (relay,))
-            return cursor.fetchone()[0]
+        try:
+            return self._next_epoch(relay)
+        except BaseException:
+            self.release_relay(relay)
+            raise
 
     def release_relay(self, relay: str) -> None:
         """Give the claim back; without one, nothing happens."""
@@ -233,6 +234,12 @@ class SQLiteEventStore:
         for relay in list(self._claims):
             self.release_relay(relay)
         self._datastore.close()
+
+    def _next_epoch(self, relay: str) -> int:
+        with self._errors("claim the relay of"), self._recorder.writing() as cursor:
+            cursor.execute("INSERT OR IGNORE INTO relays VALUES (?, 0, 0)", (relay,))
+            cursor.execute("UPDATE relays SET epoch = epoch + 1 WHERE relay = ? RETURNING epoch", (relay,))
+            return cursor.fetchone()[0]
 
     def _identity(self) -> str:
         with self._recorder.writing() as cursor:

@@ -37,13 +37,10 @@ class SubjectKeys:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._path = path
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS subjects "
-            "(subject TEXT PRIMARY KEY, key BLOB, forgotten_at TEXT) WITHOUT ROWID"
-        )
+        try:
+            self._connection = _open(path)
+        except sqlite3.Error as error:
+            raise StoreError("cannot open the keys of subjects", where=str(path), got=str(error)) from error
         self._ciphers: dict[str, Any] = {}
         self._fresh: dict[str, bytes] = {}
         self._batching = False
@@ -182,3 +179,14 @@ class SubjectKeys:
             raise StoreError(
                 "cannot write the keys of subjects", where=str(self._path), got=str(error)
             ) from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS subjects "
+        "(subject TEXT PRIMARY KEY, key BLOB, forgotten_at TEXT) WITHOUT ROWID"
+    )
+    return connection
