@@ -93,3 +93,26 @@ def test_open_registry_chooses_by_address(tmp_path: Path) -> None:
     remote.close()
     with pytest.raises(ConfigError, match="address"):
         open_registry(Settings(root=tmp_path, data=tmp_path, registry="ftp://x"))
+
+
+def test_a_damaged_file_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    registry = EmbeddedRegistry(tmp_path / "r.db")
+    registry.register("a-value", record(("id", "string")))
+    registry.close()
+    data = bytearray((tmp_path / "r.db").read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    (tmp_path / "r.db").write_bytes(bytes(data))
+    with pytest.raises(SchemaError, match="schema registry"):
+        EmbeddedRegistry(tmp_path / "r.db").versions("a-value")
+
+
+def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
+    registry = EmbeddedRegistry(tmp_path / "r.db")
+    first = registry.register("a-value", record(("id", "string")))
+    pages = registry.store.database.connection().execute("PRAGMA page_count").fetchone()[0]
+    registry.store.database.connection().execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(SchemaError, match="could not be written"):
+        for i in range(200):
+            registry.register(f"b{i}-value", record(("id", "string"), (f"f{i}" * 200, "string")))
+    assert registry.latest("a-value") == first
+    registry.close()

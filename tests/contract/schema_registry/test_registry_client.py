@@ -43,3 +43,22 @@ def test_answers_that_are_not_a_registrys(tmp_path: Path) -> None:
 def test_addresses_that_are_none(address: str) -> None:
     with pytest.raises(ConfigError):
         RegistryClient(address)
+
+
+def test_a_registry_that_tells_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older registries answer a registration with the id alone, and do not list the uses of an id."""
+    with live_registry(tmp_path) as address:
+        client = RegistryClient(address)
+        real = client._call
+
+        def less(method: str, path: str, body: object = None) -> object:
+            if path.startswith("/schemas/ids/") and path.endswith("/versions"):
+                return real(method, "/nowhere")
+            answer = real(method, path, body)
+            return {"id": answer["id"]} if method == "POST" and path.endswith("/versions") else answer
+
+        monkeypatch.setattr(client, "_call", less)
+        made = client.register("a-value", record(("id", "string")))
+        assert (made.subject, made.version) == ("a-value", 1)
+        assert client.by_id(made.id).schema == made.schema
+        client.close()

@@ -56,6 +56,8 @@ class RegistryClient:
             ]
         path = f"/subjects/{quote(subject, safe='')}"
         answer = self._call("POST", f"{path}/versions", body)
+        if answer.keys() >= {"id", "version", "schema"}:
+            return _registered({"subject": subject, **answer})
         found = self._call("POST", path, body)
         return _registered({**found, "id": answer.get("id", found.get("id"))})
 
@@ -63,10 +65,17 @@ class RegistryClient:
         """The schema of a wire id. Raises SchemaError when unknown."""
         if schema_id not in self._by_id:
             answer = self._call("GET", f"/schemas/ids/{schema_id}")
-            uses = self._call("GET", f"/schemas/ids/{schema_id}/versions")
-            first = uses[0] if isinstance(uses, list) and uses else {"subject": "", "version": 0}
+            first = self._first_use(schema_id)
             self._by_id[schema_id] = _registered({**answer, **first, "id": schema_id})
         return self._by_id[schema_id]
+
+    def _first_use(self, schema_id: int) -> dict[str, Any]:
+        """Where a schema stands; some registries do not tell."""
+        try:
+            uses = self._call("GET", f"/schemas/ids/{schema_id}/versions")
+        except SchemaNotThere:
+            uses = []
+        return uses[0] if isinstance(uses, list) and uses else {"subject": "", "version": 0}
 
     def latest(self, subject: str) -> RegisteredSchema:
         """The newest version. Raises SchemaError when the subject is unknown."""

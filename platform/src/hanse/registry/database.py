@@ -82,11 +82,17 @@ class Database:
         if con.in_transaction:
             yield con
             return
-        con.execute("BEGIN")
         try:
-            yield con
-        finally:
-            con.execute("ROLLBACK")
+            con.execute("BEGIN")
+            try:
+                yield con
+            finally:
+                if con.in_transaction:
+                    con.execute("ROLLBACK")
+        except sqlite3.DatabaseError as error:
+            raise SchemaError(
+                "the schema registry could not be read", where=str(self.path), got=str(error)
+            ) from error
 
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:

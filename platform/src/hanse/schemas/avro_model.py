@@ -154,7 +154,9 @@ class _Parser:
         if "." in name:
             space, _, name = name.rpartition(".")
         space = space or ""
-        for part in (*(space.split(".") if space else ()), name):
+        # schemas with other namespaces exist: they are compared, but not registered
+        parts = (*space.split("."), name) if space and self.strict else (name,)
+        for part in parts:
             if not _NAME.match(part):
                 raise _wrong("the name is not an Avro name", path, part)
         return (f"{space}.{name}" if space else name), space
