@@ -111,7 +111,8 @@ def main(products: int = 1_000, schemas: int = 2_000) -> None:
     with tempfile.TemporaryDirectory(prefix="hanse-check-") as folder:
         root = Path(folder)
         make_mesh(root / "mesh", products, schemas)
-        make_mesh(root / "empty", 0, 0)
+        (root / "empty").mkdir()
+        (root / "empty" / "hanse.toml").write_text("", encoding="utf-8")
         run(root / "empty", "--no-cache")
         _show("start-up (empty mesh)", run(root / "empty", "--no-cache"))
         _show("first run", run(root / "mesh"))
