@@ -193,8 +193,17 @@ def token_new(
 
 
 @token.command("list")
-def token_list() -> None:
+def token_list(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+) -> None:
     """Show the tokens, never their text."""
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        kept_all = [{**asdict(kept), "state": kept.state} for kept in _tokens().list()]
+        typer.echo(json.dumps(kept_all, default=str, indent=2))
+        return
     for kept in _tokens().list():
         typer.echo(
             f"{kept.id}  {kept.state:8}  {kept.expires_at:%Y-%m-%d}  {kept.name}  {' '.join(kept.grants)}"

@@ -16,7 +16,7 @@ from fastapi import Query as Q
 from starlette.responses import RedirectResponse, Response
 
 from hanse.errors import HanseError
-from hanse.model.mesh import Product
+from hanse.model.mesh import Column, Product
 
 from .api import Text, Values, catalog_of, given_parameters, reader_of
 from .catalog import FACETS, HEALTH_BUDGET, Catalog, Listed
@@ -359,6 +359,24 @@ def domain(request: Request, name: str) -> Response:
     }
     return render(
         "domain.html", section="domains", d=found, items=items, readers=readers, elsewhere=elsewhere
+    )
+
+
+@router.get("/fields")
+def fields(request: Request, name: Text = "") -> Response:
+    """Fields by how many products have them; one field, as each product means it."""
+    reader = reader_of(request)
+    found: dict[str, list[tuple[Product, Column]]] = {}
+    for visible in catalog_of(request).view.products():
+        if reader.may_see(visible):
+            for column in visible.contract.columns:
+                found.setdefault(column.name, []).append((visible, column))
+    shared = sorted(
+        ((n, uses) for n, uses in found.items() if len(uses) > 1), key=lambda f: (-len(f[1]), f[0])
+    )
+    chosen = next((n for n in found if n.lower() == name.lower()), None)
+    return render(
+        "fields.html", section="glossary", shared=shared, name=name, uses=found[chosen] if chosen else []
     )
 
 

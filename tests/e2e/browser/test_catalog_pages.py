@@ -44,6 +44,8 @@ PAGES = [
     "/domains",
     "/domains/orders",
     "/glossary",
+    "/fields",
+    "/fields?name=state",
     "/sql",
     "/sql?sql=SELECT+*+FROM+orders.orders",
     "/docs",

@@ -42,7 +42,7 @@ PATHS = """
 / /api/products /api/products/orders/orders /api/products/a/b /api/products/orders/orders/snapshots
 /api/products/orders/orders/lineage /api/domains /api/domains/x /api/glossary /api/fields /api/search /api/query
 /health /ready /products/orders/orders /products/orders/orders/changes /products/orders/salaries /domains
-/domains/orders /glossary /sql /docs /static/hanse.css /static/..%2f..%2fapp.py /static/%00 /%ff /api/%2e%2e/
+/domains/orders /glossary /fields /sql /docs /static/hanse.css /static/..%2f..%2fapp.py /static/%00 /%ff /api/%2e%2e/
 """
 BODIES = [
     *(
