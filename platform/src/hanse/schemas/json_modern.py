@@ -6,9 +6,17 @@ from typing import Any
 
 from hanse.errors import SchemaError
 from hanse.schemas.finding import short
-from hanse.schemas.json_model import Builder, Node, apply_common, names, number, typed, whole
+from hanse.schemas.json_model import Builder, Kind, Node, apply_common, names, number, typed, whole
 from hanse.schemas.json_refs import Place
 
+_TYPES: dict[str, Kind] = {
+    "string": "string",
+    "number": "number",
+    "boolean": "boolean",
+    "null": "null",
+    "array": "array",
+    "object": "object",
+}
 _MELTING = {"array", "number", "object", "string"}
 _LIMITS = {"minLength": "string", "maxLength": "string", "minItems": "array", "maxItems": "array"}
 _COUNTS = {"minProperties": "object", "maxProperties": "object"}
@@ -89,8 +97,8 @@ def _type(place: Place) -> Node:
 def _of_type(place: Place, kind: Any) -> Node:
     if kind == "integer":
         return Node("number", place.raw, integer=True)
-    if isinstance(kind, str) and kind in {"string", "number", "boolean", "null", "array", "object"}:
-        return Node(kind, place.raw)
+    if isinstance(kind, str) and kind in _TYPES:
+        return Node(_TYPES[kind], place.raw)
     raise SchemaError("unknown type", where=place.pointer, got=short(kind))
 
 
