@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from hanse.engine.arrow import arrow_type
-from hanse.engine.info import EngineError, SinkInfo, SourceInfo
 from hanse.engine.incremental import Appending, Grouping, Maintainer, Replacing
+from hanse.engine.info import EngineError, SinkInfo, SourceInfo
 from hanse.engine.state import State
 from hanse.engine.universal import Universal
 from hanse.sql.catalog import Changelog, Source
@@ -167,12 +167,12 @@ class Engine:
 
         `kinds` are +I, -U, +U or -D a row; without them all are inserts. Raises EngineError.
         """
-        found = self._source(source)
+        found = self.find_source(source)
         if rows.num_rows == 0:
             return
         if kinds is not None and found.changelog == "append" and any(kind != "+I" for kind in kinds):
             self._turn(found)
-            found = self._source(source)
+            found = self.find_source(source)
         first = self.state.take("arrival", rows.num_rows)
         reached = self.state.watermarks()
         staged = self.state.stage(found, rows, kinds, first, reached)
@@ -199,7 +199,8 @@ class Engine:
             )
             self.con.execute(f"INSERT INTO {source.table} SELECT {rows}")
 
-    def _source(self, name: str) -> Source:
+    def find_source(self, name: str) -> Source:
+        """The source of that name, or of that last part of a dotted name. Raises EngineError."""
         sources = self.program.catalog.sources
         if name in sources:
             return sources[name]

@@ -52,7 +52,7 @@ class Universal(Maintainer):
         if gone + come == 0:
             return
         first = self.state.take("change", gone + come)
-        removed = f"SELECT -1 AS _op, 0 AS _side, * FROM _hanse_gone"
+        removed = "SELECT -1 AS _op, 0 AS _side, * FROM _hanse_gone"
         if self.sink.primary_key:
             keys = ", ".join(quote(name) for name in self.sink.primary_key)
             same = " AND ".join(

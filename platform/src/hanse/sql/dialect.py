@@ -4,6 +4,8 @@ Every function call is kept as written (`Anonymous`), so that meaning is given i
 function table of `hanse.sql.functions`, and never by sqlglot's own catalogue.
 """
 
+# pyright: reportPrivateImportUsage=false, reportUnknownLambdaType=false, reportPrivateUsage=false
+# sqlglot extends dialects through lambdas and names that its modules do not re-export
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -196,7 +198,7 @@ class Flink(Dialect):
                 return self.parse_setting()
             return super()._parse_statement()
 
-        def _parse_types(self, *args: Any, **kwargs: Any) -> Any:
+        def _parse_types(self, *_: Any, **__: Any) -> Any:
             """No expression starts with a type: typed literals are read by `_parse_primary`."""
             return None
 
@@ -534,7 +536,7 @@ class Flink(Dialect):
 
         TRANSFORMS: ClassVar = {
             **generator.Generator.TRANSFORMS,
-            FlinkType: lambda self, e: e.name,
+            FlinkType: lambda _, e: e.name,
             TableArgument: lambda self, e: self.table_argument(e),
             TableFunction: lambda self, e: f"TABLE({self.sql(e, 'this')})" + self.as_alias(e),
             RoundTo: lambda self, e: (

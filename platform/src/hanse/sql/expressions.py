@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlglot import exp
 
 from hanse.sql import dialect as ast
+from hanse.sql.casts import cast, divide_decimal
 from hanse.sql.functions import FUNCTIONS, json_call
 from hanse.sql.relation import Binding, Column, Scope, Value, refuse
 from hanse.sql.temporal import DAY_UNITS, extract, interval, round_to, unit_name
@@ -30,7 +31,6 @@ from hanse.sql.types import (
     parse_type,
     quote,
 )
-from hanse.sql.casts import cast, divide_decimal
 
 if TYPE_CHECKING:
     from hanse.sql.query import QueryCompiler
@@ -189,7 +189,7 @@ class ExpressionCompiler:
     def _boolean_literal(self, node: exp.Boolean) -> Value:
         return Value("TRUE" if node.this else "FALSE", BOOLEAN, constant=True)
 
-    def _null(self, node: exp.Null) -> Value:
+    def _null(self, _: exp.Null) -> Value:
         return Value("NULL", NULL, constant=True)
 
     def _interval(self, node: exp.Interval) -> Value:

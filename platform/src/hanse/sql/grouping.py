@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -60,7 +60,8 @@ class GroupCompiler(ExpressionCompiler):
         if isinstance(node, exp.Window):
             self.inside_over, saved = True, self.inside_over
             try:
-                return self.query.over(_Arrival(self), node)
+                arrival: Any = _Arrival(self)
+                return self.query.over(arrival, node)
             finally:
                 self.inside_over = saved
         return super()._value(node)
@@ -75,7 +76,7 @@ class GroupCompiler(ExpressionCompiler):
     def _key(self, node: Any) -> Value | None:
         if any(isinstance(part, exp.Query) for part in node.walk()):
             return None
-        columns = [part for part in node.find_all(exp.Column)]
+        columns = list(node.find_all(exp.Column))
         if any(self.resolve([p.name for p in column.parts]) is None for column in columns):
             return None
         if any(is_group_window(part) for part in node.walk()):
@@ -138,13 +139,13 @@ def compile_group(query: QueryCompiler, node: exp.Select, relation: Relation, sc
         relation, scope, auxiliary = _assign_group_window(query, windows[0], items, relation, scope)
     base = ExpressionCompiler(query, scope)
     keys: dict[str, tuple[str, Value]] = {}
-    plain = [add_key(base, keys, item, node, scope) for item in items if not is_sets(item)]
+    plain = [add_key(base, keys, item, node) for item in items if not is_sets(item)]
     ref = scope.bindings[0].ref if scope.bindings else "q0"
     for column in auxiliary.values():
         value = Value(f"{ref}.{column.sql}", column.type, column.role)
         if column.role != "window_time":
             keys.setdefault(value.sql, (f"g{len(keys)}", value))
-    sets = _grouping_sets(base, keys, group, items, plain, node, scope)
+    sets = _grouping_sets(base, keys, group, items, plain, node)
     if auxiliary:
         extra = [keys[f"{ref}.{c.sql}"][0] for c in auxiliary.values() if c.role != "window_time"]
         plain += extra
@@ -158,9 +159,7 @@ def is_sets(item: Any) -> bool:
     return isinstance(item, exp.GroupingSets | exp.Rollup | exp.Cube)
 
 
-def add_key(
-    base: ExpressionCompiler, keys: dict[str, tuple[str, Value]], item: Any, node: exp.Select, scope: Scope
-) -> str:
+def add_key(base: ExpressionCompiler, keys: dict[str, tuple[str, Value]], item: Any, node: exp.Select) -> str:
     """Add a GROUP BY item to `keys` (by its text); returns the key's column name."""
     if isinstance(item, exp.Paren):
         item = item.this
@@ -183,7 +182,7 @@ def _set_items(item: Any) -> list[Any]:
 
 def _grouping_sets(
     base: ExpressionCompiler, keys: dict[str, tuple[str, Value]], group: Any, items: list[Any], plain: list[str],
-    node: exp.Select, scope: Scope,
+    node: exp.Select,
 ) -> list[list[str]] | None:  # fmt: skip
     if group is None:
         return None
@@ -194,14 +193,14 @@ def _grouping_sets(
         return None
     result: list[list[str]] = [list(plain)]
     for item in special:
-        parts = [
-            [add_key(base, keys, one, node, scope) for one in _set_items(entry)] for entry in item.expressions
-        ]
+        parts = [[add_key(base, keys, one, node) for one in _set_items(entry)] for entry in item.expressions]
         if isinstance(item, exp.Rollup):
-            options = [sum(parts[:count], []) for count in range(len(parts), -1, -1)]
+            options = [list(chain.from_iterable(parts[:count])) for count in range(len(parts), -1, -1)]
         elif isinstance(item, exp.Cube):
             options = [
-                sum(chosen, []) for n in range(len(parts), -1, -1) for chosen in combinations(parts, n)
+                list(chain.from_iterable(chosen))
+                for n in range(len(parts), -1, -1)
+                for chosen in combinations(parts, n)
             ]
         else:
             options = parts

@@ -76,7 +76,7 @@ def plan(program: ProgramCompiler, sink: Sink, queries: list[Any]) -> Stateless 
     if "hanse_sessions" in sink.relation.sql:
         return None
     if set(sink.operators) <= {"project"}:
-        if sink.primary_key and not source.declared:
+        if sink.primary_key and (not source.declared or source.changelog == "retract"):
             return None
         return _stateless(program, sink, source, queries[0])
     if set(sink.operators) <= {"project", "group aggregate", "global aggregate", "window aggregate"}:
@@ -205,7 +205,7 @@ def _grouped(program: ProgramCompiler, sink: Sink, source: Source, node: exp.Sel
     base = ExpressionCompiler(compiler, scope)
     keys: dict[str, tuple[str, Value]] = {}
     for item in items:
-        add_key(base, keys, item, node, scope)
+        add_key(base, keys, item, node)
     ends = [name for name, value in keys.values() if value.role == "window_end"]
     starts = [name for name, value in keys.values() if value.role == "window_start"]
     windowed = relation.window == "assigned" and bool(ends) and bool(starts)

@@ -13,13 +13,14 @@ from hanse.sql.catalog import Source, View
 from hanse.sql.expressions import ExpressionCompiler
 from hanse.sql.relation import LOWEST, Binding, Column, Relation, Scope, Value, refuse, unique_columns
 from hanse.sql.temporal import interval, milliseconds
-from hanse.sql.types import BOOLEAN, INT, Type, quote
+from hanse.sql.types import INT, Type, quote
 from hanse.sql.versions import Versions, versioned
 from hanse.sql.windows import closed_test, instant, late_filter, now_watermark, row_watermark, table_function
 
 if TYPE_CHECKING:
     from hanse.sql.query import QueryCompiler
 
+_TURNED = {">=": "<=", "<=": ">=", ">": "<", "<": ">"}
 _OPERATORS = {exp.EQ: "=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 
 
@@ -110,19 +111,13 @@ class FromBuilder:
         elif isinstance(node, exp.Values):
             relation = self.query.values(node)
         elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table | exp.Subquery) and not names:
-            return self.item(node.this, hints)
+            relation, inner = self.item(node.this, hints)
+            return relation, node.alias or inner
         elif isinstance(node, exp.Subquery):
             relation = self.query.query(node, self.scope.parent, hints)
         else:
             raise refuse(f"{node.key.upper()} in FROM", node, "name a table, a subquery or a window function")
         name = node.alias or (node.name if isinstance(node, exp.Table) else "")
-        full = (
-            ".".join(part.name for part in node.parts)
-            if isinstance(node, exp.Table) and not node.alias
-            else ""
-        )
-        if full and "." in full and not isinstance(node.this, exp.Anonymous):
-            name = node.parts[-1].name
         return self.query.renamed(relation, names, node), name
 
     # joins
@@ -228,7 +223,7 @@ class FromBuilder:
             self._hold_back_padding(bounds, kind, both)
         else:
             self.query.note("join")
-            self._forget_times(right)
+            self._forget_times()
         self.sources = both
         self.window = None
         return relation
@@ -237,7 +232,7 @@ class FromBuilder:
         column = next(column for column in binding.columns if column.role == "window_end")
         return f"{binding.ref}.{column.sql}"
 
-    def _forget_times(self, right: Binding) -> None:
+    def _forget_times(self) -> None:
         for binding in self.scope.bindings:
             binding.columns = tuple(
                 replace(
@@ -275,22 +270,18 @@ class FromBuilder:
         high: int | None = None
         times: dict[bool, str] = {}
         for operator, one, other in _comparisons(tests):
-            sides = [_shifted(compiler, side, right) for side in (one, other)]
-            if sides[0] is None or sides[1] is None or sides[0][0] == sides[1][0]:
+            first, second = (_shifted(compiler, side, right) for side in (one, other))
+            if first is None or second is None or first[0] == second[0]:
                 continue
-            left_first = not sides[0][0]
-            (_, left, a), (_, right_sql, b) = sides if left_first else sides[::-1]
+            left_first = not first[0]
+            (_, left, a), (_, right_sql, b) = (first, second) if left_first else (second, first)
             times = {False: left, True: right_sql}
-            operator = (
-                operator
-                if left_first
-                else {">=": "<=", "<=": ">=", ">": "<", "<": ">"}.get(operator, operator)
-            )
+            turned = operator if left_first else _TURNED.get(operator, operator)
             shift = b - a
-            if operator in (">=", ">", "="):
-                low = shift + (operator == ">") if low is None else max(low, shift)
-            if operator in ("<=", "<", "="):
-                high = shift - (operator == "<") if high is None else min(high, shift)
+            if turned in (">=", ">", "="):
+                low = shift + (turned == ">") if low is None else max(low, shift)
+            if turned in ("<=", "<", "="):
+                high = shift - (turned == "<") if high is None else min(high, shift)
         if low is None or high is None:
             return None
         return Bounds(times[False], times[True], low, high)
@@ -444,14 +435,14 @@ class FromBuilder:
 
     def finish(self, where: Any) -> tuple[Relation, Scope]:
         """FROM, joins and WHERE as one relation with distinct column names."""
-        saved = self.query._outer_window
-        self.query._outer_window = self.sources if self.window == "assigned" and not self.joined else None
-        self.query._semi_window = None
+        saved = self.query.outer_window
+        self.query.outer_window = self.sources if self.window == "assigned" and not self.joined else None
+        self.query.semi_window = None
         condition = (
             ExpressionCompiler(self.query, self.scope).boolean(where.this) if where is not None else ""
         )
-        semi = self.query._semi_window
-        self.query._outer_window = saved
+        semi = self.query.semi_window
+        self.query.outer_window = saved
         first = self.relations[0]
         changelog = first.changelog and not self.joined
         ref = self.scope.bindings[0].ref
@@ -463,8 +454,6 @@ class FromBuilder:
             for number, column in enumerate(binding.columns):
                 name = column.sql if not self.joined else quote(f"c{at}_{number}")
                 source = f"{binding.ref}.{column.sql}"
-                if column.type == BOOLEAN and False:
-                    source = f"({source})"
                 flat.append(f"{source} AS {name}")
                 columns.append(replace(column, sql=name))
             bindings.append(replace(binding, ref=new, columns=tuple(columns)))
@@ -481,11 +470,11 @@ class FromBuilder:
             first.append and (not self.joined), timed=True,
         )  # fmt: skip
         scope = Scope(bindings, self.scope.parent, self.scope.correlated)
-        before = self.query._semi_window
+        before = self.query.semi_window
         relation = self.query.correlated_window(relation, scope)
-        self.query._semi_window = semi if semi is not None else self.query._semi_window
+        self.query.semi_window = semi if semi is not None else self.query.semi_window
         if before is None and semi is None and relation.window == "assigned" and scope.parent is None:
-            self.query._semi_window = None
+            self.query.semi_window = None
         return relation, scope
 
     def _hidden(self, ref: str, changelog: bool) -> str:

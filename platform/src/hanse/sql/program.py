@@ -185,7 +185,7 @@ class ProgramCompiler:
             raise refuse(str(error), node, "use a type of the language") from error
 
     def _declare_sink(self, tree: ast.CreateTable) -> _Declared:
-        named = [
+        named: list[tuple[str, Type, str | None]] = [
             (column.this.name, self._kind(column.args["kind"]), None)
             for column in tree.args["columns"]
             if column.args.get("kind") is not None
@@ -205,7 +205,7 @@ class ProgramCompiler:
         rows = tree.args["columns"]
         if len({row.this.name for row in rows}) < len(rows):
             raise refuse("a column named twice", tree, "give each column its own name")
-        physical = [
+        physical: list[tuple[str, Type, str | None]] = [
             (r.this.name, self._kind(r.args["kind"]), None) for r in rows if r.args.get("kind") is not None
         ]
         stored = unique_columns(physical)
@@ -306,7 +306,7 @@ class ProgramCompiler:
             typed = [replace(c, type=BIGINT if c.type.kind == "NULL" else c.type) for c in relation.columns]
             return replace(relation, columns=tuple(typed))
         targets = {column.name: column for column in declared.columns}
-        order = [targets[n] if n in targets else None for n in names] if names else list(declared.columns)
+        order = [targets.get(n) for n in names] if names else list(declared.columns)
         if None in order or len(order) != len(relation.columns):
             raise refuse(
                 "a query whose columns are not the sink's", query, f"the sink has {', '.join(targets)}"

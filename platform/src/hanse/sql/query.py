@@ -51,8 +51,8 @@ class QueryCompiler:
         self._number = 0
         self._depth = 0
         self._first_only: set[str] = set()
-        self._outer_window: frozenset[int] | None = None
-        self._semi_window: frozenset[int] | None = None
+        self.outer_window: frozenset[int] | None = None
+        self.semi_window: frozenset[int] | None = None
         self._sorts: dict[int, Value] = {}
 
     def alias(self) -> str:
@@ -305,7 +305,7 @@ class QueryCompiler:
         else:
             result = self._project(node, relation, scope, hints, closed)
         if node.args.get("distinct"):
-            result = self._distinct(node, result)
+            result = self._distinct(result)
         if node.args.get("order") or node.args.get("limit") or node.args.get("offset"):
             result = self.ordered(result, node, parent)
         return result
@@ -428,7 +428,7 @@ class QueryCompiler:
     ) -> tuple[Relation, Scope, list[str]]:
         """Drop late rows before, and find the tests that hold back open results after, this SELECT."""
         closed: list[str] = []
-        semi, self._semi_window = self._semi_window, None
+        semi, self.semi_window = self.semi_window, None
         if semi is not None and relation.window == "assigned":
             relation = self._drop_late(relation, semi)
             end = relation.column("window_end")
@@ -565,7 +565,7 @@ class QueryCompiler:
         self._sorts = found
         return found
 
-    def _distinct(self, node: exp.Select, relation: Relation) -> Relation:
+    def _distinct(self, relation: Relation) -> Relation:
         relation = self.settle(relation)
         names = ", ".join(column.sql for column in relation.columns)
         end, start = relation.column("window_end"), relation.column("window_start")
@@ -636,9 +636,8 @@ class QueryCompiler:
     def over(self, compiler: ExpressionCompiler, node: exp.Window) -> Value:
         """A function over a window of rows."""
         call = node.this
-        nulls = ""
         if isinstance(call, exp.IgnoreNulls | exp.RespectNulls):
-            nulls, call = " IGNORE NULLS" if isinstance(call, exp.IgnoreNulls) else "", call.this
+            call = call.this
         condition = ""
         if isinstance(call, exp.Filter):
             condition, call = compiler.boolean(call.expression.this), call.this
@@ -730,11 +729,11 @@ class QueryCompiler:
     def correlated_window(self, relation: Relation, scope: Scope) -> Relation:
         """Inside EXISTS or IN on equal windows: close both sides together."""
         roles = {column.role for column in scope.correlated}
-        outer = self._outer_window
+        outer = self.outer_window
         if outer is None or relation.window != "assigned" or not {"window_start", "window_end"} <= roles:
             return relation
-        self._semi_window = outer | relation.sources
-        return self._drop_late(relation, self._semi_window)
+        self.semi_window = outer | relation.sources
+        return self._drop_late(relation, self.semi_window)
 
 
 def direction(item: Any) -> str:

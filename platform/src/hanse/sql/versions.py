@@ -33,7 +33,7 @@ def versioned(query: QueryCompiler, node: exp.Table, *, by_time: bool) -> Versio
     if isinstance(found, Source):
         return _of_source(query, found, node, by_time=by_time)
     if isinstance(found, View):
-        made = _of_view(query, found, node)
+        made = _of_view(query, found)
         if made is not None:
             return made
     if not by_time:
@@ -68,7 +68,7 @@ def _of_source(query: QueryCompiler, source: Source, node: Any, *, by_time: bool
     return Versions(Relation(text, source.columns, governs), source.primary_key, time)
 
 
-def _of_view(query: QueryCompiler, view: View, node: Any) -> Versions | None:
+def _of_view(query: QueryCompiler, view: View) -> Versions | None:
     """`SELECT … FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY t DESC) AS rn …) WHERE rn = 1`."""
     select = view.query
     clause = select.args.get("from_") or select.args.get("from") if isinstance(select, exp.Select) else None

@@ -81,8 +81,8 @@ def _arguments(name: str, call: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for at, arg in enumerate(call.expressions):
         if isinstance(arg, exp.Kwarg):
-            key = arg.this.name.upper()
-            found[{"KEY": "PARTITION"}.get(key, key)] = arg.expression
+            key = str(arg.this.name).upper()
+            found[key] = arg.expression
         elif at < len(order):
             found[order[at]] = arg
         else:
@@ -172,9 +172,7 @@ def _session(compiler: QueryCompiler, base: Relation, time: Column, gap: int, ke
     missing = [key for key in keys if key not in columns]
     if missing:
         raise refuse(f"the unknown column {missing[0]}", None, "partition by columns of the table")
-    drop = compiler.late == "drop" or compiler.emission == "closed"
     watermark = row_watermark(base.sources, "b.") if compiler.late == "drop" else str(LOWEST)
-    del drop
     sign = "b._k" if base.changelog else "1"
     listed = f"list(struct_pack(t := {instant('b.' + time.sql)}, w := {watermark}, k := {sign}, r := b) ORDER BY b._s)"
     group = ", ".join(f"b.{columns[key]}" for key in keys)
@@ -223,10 +221,7 @@ def sessions(times: list[int], watermarks: list[int], gap: int) -> list[list[int
 def _windowed(base: Relation, sql: str, time: Column) -> Relation:
     zoned = time.type.kind == "TIMESTAMP_LTZ"
     kind = Type("TIMESTAMP", 3)
-    named = [
-        (column.name, column.type, None if column.role == "rowtime" and False else column.role)
-        for column in base.columns
-    ]
+    named = [(column.name, column.type, column.role) for column in base.columns]
     named = [
         (n, t, r if r not in ("window_start", "window_end", "window_time") else None) for n, t, r in named
     ]

@@ -68,7 +68,7 @@ class ProjectionHarness:
         self._con.execute("COMMIT")
 
     def _columns(self, source: str) -> list[tuple[str, Type]]:
-        found = self.engine._source(source)
+        found = self.engine.find_source(source)
         return [(column.name, column.type) for column in found.columns if column.name in found.physical]
 
     def restart(self) -> None:
