@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from hanse.errors import ConfigError, HistoryLost, ProjectionError, UnsupportedSQL
-from hanse.ports.event_log import Record, TopicSpec
+from hanse.ports.event_log import OffsetRange, Record, TopicSpec
 from hanse.projection import Projector
 from hanse.projection.dead_letters import letters, replay
 from helpers.projection_mesh import ProjectionMesh, person, sale
@@ -260,3 +260,57 @@ def test_an_expression_that_fails_stops_plainly_and_leaves_the_state(mesh: Proje
     assert "projection.sql" in str(caught.value)
     assert table(projector) == [("s1", 7)]
     assert projector.lag().records == 1
+
+
+class ShortLog:
+    """The log, with its first records gone."""
+
+    def __init__(self, log: Any, low: int) -> None:
+        self.log = log
+        self.low = low
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.log, name)
+
+    def ranges(self, topic: str) -> dict[int, OffsetRange]:
+        return {p: OffsetRange(min(self.low, r.high), r.high) for p, r in self.log.ranges(topic).items()}
+
+
+def test_records_that_are_gone_before_they_were_read_stop_the_product(mesh: ProjectionMesh) -> None:
+    records = [mesh.record(mesh.sales, sale(i)) for i in range(30)]
+    mesh.log.produce("shop.sales", records)
+    whole = mesh.log
+    mesh.log = ShortLog(whole, 3)  # type: ignore[assignment]
+    with pytest.raises(HistoryLost, match="first records"):
+        mesh.projector(mesh.product(), duckdb.connect()).run_to_head()
+    partial = mesh.projector(mesh.product(), duckdb.connect(), partial_history=True)
+    assert partial.run_to_head().applied == sum(r.high - 3 for r in mesh.log.ranges("shop.sales").values())
+    mesh.log = whole
+    con = duckdb.connect()
+    mesh.projector(mesh.product(), con).run_to_head()
+    mesh.log.produce("shop.sales", records)
+    mesh.log = ShortLog(whole, 19)  # type: ignore[assignment]
+    with pytest.raises(HistoryLost, match="still to be read"):
+        mesh.projector(mesh.product(), con).run_to_head()
+    mesh.log = whole
+
+
+def test_two_topics_are_joined_whatever_the_batches(mesh: ProjectionMesh) -> None:
+    sql = (
+        "SELECT p.person_id, p.state, COUNT(*) AS sales, SUM(s.amount) AS total\n"
+        "FROM people AS p JOIN sales AS s ON s.state = p.state\n"
+        "GROUP BY p.person_id, p.state"
+    )
+    columns = (("person_id", "STRING"), ("state", "STRING"), ("sales", "BIGINT"), ("total", "DECIMAL(38, 2)"))
+    product = mesh.product(sql, columns, key=("person_id", "state"), inputs=("shop.people", "shop.sales"))
+    mesh.log.produce("shop.people", [mesh.record(mesh.people, person(f"p{i}", "SP")) for i in range(4)])
+    mesh.log.produce(
+        "shop.sales", [mesh.record(mesh.sales, sale(i, "SP" if i % 2 else "RJ")) for i in range(10)]
+    )
+    mesh.log.produce("shop.people", [mesh.record(mesh.people, person("p0", "RJ")), Record(None, b"p1")])
+    seen: list[tuple[int, int]] = []
+    projector = mesh.projector(product)
+    projector.run_to_head(lambda done, total: seen.append((done, total)), max_batch=3)
+    assert seen[-1] == (16, 16)
+    fifty = Decimal("50.00")
+    assert table(projector) == [("p0", "RJ", 5, fifty), ("p2", "SP", 5, fifty), ("p3", "SP", 5, fifty)]

@@ -83,6 +83,7 @@ class _Marks:
         base = int(starts[0])
         part = data[base : int(ends[-1])]
         first, last = starts - base, ends - base
+        self.spaces = bool((part == _SPACE).any())
         found = np.flatnonzero(_is_mark(part))
         quote = part[found] == _QUOTE
         before = np.zeros(len(found) + 1, dtype=np.int32)
@@ -173,7 +174,7 @@ class _Layout:
     def _columns(
         self, names: list[str], rows: Ints, at: npt.NDArray[np.int64]
     ) -> tuple[Ints, list[pa.Array]]:
-        spans = _Spans(self.marks.data, self.buffer, len(rows))
+        spans = _Spans(self.marks, self.buffer, len(rows))
         made: dict[str, pa.Array] = {}
         for i, name in enumerate(names):
             inner = self.kind.fields.get(name, _ANY)
@@ -195,15 +196,17 @@ class _Layout:
 class _Spans:
     """Values between marks, one a record, typed a column at a time; `good` says which records read well."""
 
-    def __init__(self, data: npt.NDArray[np.uint8], buffer: pa.Buffer, count: int) -> None:
-        self.data = data
+    def __init__(self, marks: _Marks, buffer: pa.Buffer, count: int) -> None:
+        self.data = marks.data
+        self.spaces = marks.spaces
         self.buffer = buffer
         self.good: Mask = np.ones(count, dtype=np.bool_)
         self.strings: Ints = np.zeros(count, dtype=np.int64)
 
     def column(self, kind: JsonType, start: Ints, end: Ints) -> pa.Array:
         """The column, with garbage in records that `good` then lacks."""
-        start, end = self._trimmed(start, end)
+        if self.spaces:
+            start, end = self._trimmed(start, end)
         self.good &= end > start
         null = self.data[start] == ord("n")
         if null.any():
@@ -276,10 +279,10 @@ class _Spans:
         self.good &= null | ((digit < end) & (first < 10) & (last < 10) & ~zero)
         texts = self._parsed(pa.string(), start, end, null)
         if kind.kind != "integer":
-            other = pc.call_function(
-                "match_substring_regex", [texts], pc.MatchSubstringOptions("[^0-9.-]|[.][.]|.-|[.].*[.]")
-            )
-            self.good &= ~pc.fill_null(other, False).to_numpy(zero_copy_only=False)
+            for letter in ("e", "E"):
+                options = pc.MatchSubstringOptions(letter)
+                found = pc.call_function("match_substring", [texts], options)
+                self.good &= ~pc.fill_null(found, False).to_numpy(zero_copy_only=False)
         made = self._cast(texts, kind.arrow)
         if kind.kind == "number":
             finite = np.isfinite(made.to_numpy(zero_copy_only=False).astype(np.float64))
