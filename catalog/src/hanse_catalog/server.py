@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .view import MeshView
 
 GRACE = 10  # seconds that running requests get to end
+MAX_CONNECTIONS = 4_000
 _MEANINGS = {
     errno.EADDRINUSE: (
         "the port is in use",
@@ -41,10 +42,22 @@ def listen(host: str, port: int) -> socket.socket:
     return server
 
 
+def _allow_files() -> None:
+    """Let this process hold a socket for every connection, as far as the system lets it."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + 512
+    if soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def serve(mesh: Mesh | MeshView, host: str = "127.0.0.1", port: int = 8321) -> None:
     """Serve until SIGINT or SIGTERM, then let requests end. Raises ConfigError when the port is taken."""
     import uvicorn
 
+    _allow_files()
     with listen(host, port) as server:
         config = uvicorn.Config(
             create_app(mesh),
@@ -54,7 +67,7 @@ def serve(mesh: Mesh | MeshView, host: str = "127.0.0.1", port: int = 8321) -> N
             proxy_headers=False,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=GRACE,
-            limit_concurrency=512,
+            limit_concurrency=MAX_CONNECTIONS,
             backlog=512,
         )
         uvicorn.Server(config).run(sockets=[server])
