@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -290,3 +291,13 @@ def test_explain_prints_a_page(mesh: Path) -> None:
     result = run("--explain", "PII001")
     assert result.exit_code == 0
     assert "# PII001 personal-data-unclassified" in result.output
+
+
+def test_a_check_loads_nothing_heavy(mesh: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from hanse_governance.runner import check_mesh; "
+        "check_mesh(Path.cwd()); print(sorted(set(sys.modules) & {'great_expectations', 'pandas', 'dagster', "
+        "'duckdb', 'polars', 'pyiceberg', 'fastapi'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=mesh, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
