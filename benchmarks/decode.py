@@ -2,8 +2,9 @@
 
     python benchmarks/decode.py [RECORDS | --short]
 
-Prints records a second for Avro and JSON, flat records of seven fields, and how often the fast way is
-as fast as reading each value by itself (fastavro or json.loads, then Table.from_pylist) in the same run.
+Prints records a second for Avro, JSON and Protobuf, flat records of seven fields, and how many times as
+fast it is as reading each value by itself (fastavro, json.loads, the Protobuf library, then
+Table.from_pylist) in the same run.
 """
 
 from __future__ import annotations
@@ -45,17 +46,34 @@ JSON = {
         "coupon": {"type": ["string", "null"]},
     },
 }
+PROTO = """
+syntax = "proto3";
+import "google/protobuf/timestamp.proto";
+message Order {
+  string order_id = 1;
+  string customer_id = 2;
+  string state = 3;
+  double amount = 4;
+  int32 items = 5;
+  google.protobuf.Timestamp placed_at = 6;
+  optional string coupon = 7;
+}
+"""
 BATCH = 100_000
 
 
 class OneSchema:
     """A registry of one schema, id 1."""
 
+    def __init__(self, kind: str, text: str) -> None:
+        self.kind = kind
+        self.text = text
+
     def by_id(self, schema_id: int) -> Any:
-        """The Avro schema."""
+        """The schema."""
         from hanse.ports.schema_registry import RegisteredSchema
 
-        return RegisteredSchema("orders-value", 1, schema_id, "AVRO", json.dumps(AVRO))
+        return RegisteredSchema("orders-value", 1, schema_id, self.kind, self.text)  # type: ignore[arg-type]
 
 
 def values(count: int) -> list[dict[str, Any]]:
@@ -100,6 +118,14 @@ def json_values(rows: list[dict[str, Any]]) -> list[bytes]:
     ]
 
 
+def proto_values(rows: list[dict[str, Any]]) -> list[bytes]:
+    """Framed Protobuf."""
+    from hanse.wire.protobuf.types import load_message, message_class
+
+    order = message_class(load_message(PROTO))
+    return [b"\0\0\0\0\1\0" + order(**row).SerializeToString() for row in rows]
+
+
 def rate(step: Callable[[Any], int], batches: list[Any], rounds: int = 1) -> float:
     """Records a second of processor time, the best of the rounds."""
     best = 0.0
@@ -127,6 +153,18 @@ def by_one_json(batch: Any) -> int:
     return pa.Table.from_pylist([json.loads(v) for v in batch]).num_rows
 
 
+def by_one_proto(batch: Any) -> int:
+    """One call a message, then a table."""
+    import pyarrow as pa
+
+    from hanse.wire.protobuf.rows import read_message
+    from hanse.wire.protobuf.types import columns_of_message, load_message, message_class
+
+    message = load_message(PROTO)
+    order, columns = message_class(message), columns_of_message(message)
+    return pa.Table.from_pylist([read_message(order, columns, v[6:]) for v in batch]).num_rows
+
+
 def main() -> None:
     """Measure and print."""
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})
@@ -135,13 +173,20 @@ def main() -> None:
     pa.set_cpu_count(1)
     from hanse.wire.decoder import Decoder
     from hanse.wire.json.decoder import JsonDecoder
+    from hanse.wire.protobuf.decoder import ProtobufDecoder
 
     count = 100_000 if "--short" in sys.argv else int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     sample = values(min(count, BATCH))
     repeats = max(1, count // len(sample))
     for name, made, decoder, slow in (
-        ("Avro", avro_values(sample), Decoder(OneSchema(), AVRO), by_one_avro),  # type: ignore[arg-type]
+        ("Avro", avro_values(sample), Decoder(OneSchema("AVRO", json.dumps(AVRO)), AVRO), by_one_avro),  # type: ignore[arg-type]
         ("JSON", json_values(sample), JsonDecoder(None, JSON), by_one_json),
+        (
+            "Protobuf",
+            proto_values(sample),
+            ProtobufDecoder(OneSchema("PROTOBUF", PROTO), PROTO),
+            by_one_proto,
+        ),  # type: ignore[arg-type]
     ):
         table = pa.table({"value": pa.array(made, pa.large_binary())})
 

@@ -1,7 +1,8 @@
 """`contract.yaml`: an ODCS 3 document, and what Hanse takes from it.
 
 customProperties that Hanse reads, because the standard has no field for them: on a quality rule
-`setAside: true` (offending rows go to `<product>$rejected`, the rest is published).
+`setAside: true` (offending rows go to `<product>$rejected`, the rest is published); on the contract
+`deadLetterThreshold: N` (the product stops when more than N records of its topics cannot be read).
 """
 
 from __future__ import annotations
