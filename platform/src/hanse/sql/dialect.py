@@ -411,10 +411,15 @@ class Flink(Dialect):
                 return self._refuse_match(node)
             return this
 
+        def _parse_table_alias(self, *args: Any, **kwargs: Any) -> Any:
+            if self._curr and self._curr.text.upper() == "MATCH_RECOGNIZE":
+                return None
+            return super()._parse_table_alias(*args, **kwargs)
+
         def _refuse_match(self, node: MatchRecognize) -> Any:
             self._advance()
             self._balanced()
-            self._parse_table_alias()
+            super()._parse_table_alias()
             return node
 
         def _parse_atom(self) -> Any:

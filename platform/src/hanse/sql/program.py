@@ -67,8 +67,9 @@ def parse(text: str) -> list[Any]:
         detail = error.errors[0] if error.errors else {}
         line, column = int(detail.get("line") or 1), int(detail.get("col") or 1)
         word = detail.get("highlight") or "the end of the text"
+        said = str(detail.get("description") or "syntax").split(" but got ")[0].rstrip(".")
         raise UnsupportedSQL(
-            f"{str(detail.get('description') or 'syntax').rstrip('.')} at {word!r}",
+            f"{said} at {word!r}",
             line,
             column,
             "check the syntax",
