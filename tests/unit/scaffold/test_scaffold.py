@@ -202,11 +202,15 @@ def test_a_link_that_leads_outside_is_refused(mesh: Path, tmp_path: Path) -> Non
     assert list(outside.iterdir()) == []
 
 
-def test_a_domain_of_a_uv_workspace_gets_a_project_file(mesh: Path) -> None:
+def test_a_domain_gets_a_project_file_only_where_uv_wants_one(mesh: Path) -> None:
     (mesh / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["domains/*"]\n', encoding="utf-8")
     domain_new(mesh, "returns")
     assert (mesh / "domains/returns/pyproject.toml").is_file()
-    assert not (mesh / "domains/parcels/pyproject.toml").exists()
+    (mesh / "pyproject.toml").write_text(
+        '[tool.uv.workspace]\nmembers = ["domains/parcels"]\n', encoding="utf-8"
+    )
+    domain_new(mesh, "refunds")
+    assert not (mesh / "domains/refunds/pyproject.toml").exists()
 
 
 def test_what_is_made_is_formatted_typed_python(mesh: Path) -> None:
@@ -244,3 +248,20 @@ def test_the_first_product_runs_to_published_rows(mesh: Path) -> None:
         ("damaged", 2, Decimal("32.90")),
         ("too late", 1, Decimal("12.50")),
     ]
+
+
+def test_the_commands_say_what_they_wrote_and_what_is_next(tmp_path: Path) -> None:
+    hanse = Path(sys.executable).parent / "hanse"
+
+    def run(*arguments: str, cwd: Path = tmp_path) -> str:
+        done = subprocess.run([hanse, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "Next: cd town && hanse check" in run("init", "town")
+    town = tmp_path / "town"
+    assert "domains/returns/domain.yaml" in run("domain", "new", "returns", cwd=town)
+    assert "hanse product run returns/return_rate" in run("product", "new", "returns/return_rate", cwd=town)
+    assert "2 domains, 2 products, 2 schemas checked" in run("check", cwd=town)
+    assert "4 accepted, 2 rejected, 4 records on the log" in run("domain", "feed", "returns", cwd=town)
+    assert "Returns" in run("domain", "list", cwd=town)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from hanse.errors import ConfigError
@@ -18,7 +20,7 @@ def domain_new(root: Path, name: str) -> list[Path]:
     if folder.exists() or folder.is_symlink():
         raise ConfigError(f"there is a domain {name} already", where=str(folder), fix="choose another name")
     texts = render("domain", values(name))
-    if not is_uv_workspace(root):
+    if not wants_project_file(root):
         del texts[PurePosixPath("pyproject.toml")]
     written = write(root, {PurePosixPath("domains", name) / path: text for path, text in texts.items()})
     if (root / "workspace.yaml").is_file():
@@ -61,7 +63,11 @@ def singular(name: str) -> str:
     )
 
 
-def is_uv_workspace(root: Path) -> bool:
-    """Whether the folder is the root of a uv workspace, which wants a project file in each member."""
+def wants_project_file(root: Path) -> bool:
+    """Whether the folder is a uv workspace that takes every domain for a member, and so for a project."""
     path = root / "pyproject.toml"
-    return path.is_file() and "[tool.uv.workspace]" in path.read_text(encoding="utf-8")
+    if not path.is_file():
+        return False
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    members = document.get("tool", {}).get("uv", {}).get("workspace", {}).get("members", [])
+    return any(fnmatchcase("domains/new", str(member)) for member in members)
