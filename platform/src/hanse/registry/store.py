@@ -6,14 +6,12 @@ inside it if nothing that it was checked against has changed; otherwise it is ch
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from hanse.errors import IncompatibleSchema, SchemaError
 from hanse.ports.schema_registry import SchemaReference
@@ -21,6 +19,14 @@ from hanse.registry import problems
 from hanse.registry.database import Database
 from hanse.registry.problems import RegistryProblem
 from hanse.registry.records import DEFAULT_CONTEXT, Rules, StoredSchema, Subject, Submission
+from hanse.registry.rows import (
+    guid_of,
+    identity_of,
+    json_or_null,
+    merged_layers,
+    property_of,
+    schema_of_row,
+)
 from hanse.registry.settings_store import SettingsStore
 from hanse.schemas import Finding, ParsedSchema, Reference, check, parse
 from hanse.schemas.text import sorted_json
@@ -109,8 +115,8 @@ class RegistryStore:
         metadata = submission.metadata or (latest.metadata if latest else None)
         ruleset = submission.ruleset or (latest.ruleset if latest else None)
         config = rules.config
-        metadata = _merged(config.get("defaultMetadata"), metadata, config.get("overrideMetadata"))
-        ruleset = _merged(config.get("defaultRuleSet"), ruleset, config.get("overrideRuleSet"))
+        metadata = merged_layers(config.get("defaultMetadata"), metadata, config.get("overrideMetadata"))
+        ruleset = merged_layers(config.get("defaultRuleSet"), ruleset, config.get("overrideRuleSet"))
         return replace(submission, metadata=metadata, ruleset=ruleset)
 
     def _write(self, con: sqlite3.Connection, subject: Subject, plan: _Plan) -> StoredSchema:
@@ -141,7 +147,7 @@ class RegistryStore:
     def _schema_id(
         self, con: sqlite3.Connection, subject: Subject, submission: Submission, parsed: ParsedSchema
     ) -> int:
-        context, identity = subject.context, _identity(submission, parsed)
+        context, identity = subject.context, identity_of(submission, parsed)
         row = con.execute(
             "SELECT id FROM schemas WHERE context = ? AND identity = ?", (context, identity)
         ).fetchone()
@@ -171,12 +177,12 @@ class RegistryStore:
             (
                 context,
                 schema_id,
-                _guid(identity),
+                guid_of(identity),
                 parsed.schema_type,
                 parsed.text,
                 references,
-                _dump(submission.metadata),
-                _dump(submission.ruleset),
+                json_or_null(submission.metadata),
+                json_or_null(submission.ruleset),
                 identity,
             ),
         )
@@ -237,7 +243,7 @@ class RegistryStore:
     def _equal(
         self, submission: Submission, parsed: ParsedSchema, versions: list[StoredSchema]
     ) -> StoredSchema | None:
-        identity = _identity(submission, parsed)
+        identity = identity_of(submission, parsed)
         for stored in reversed(versions):
             if stored.identity.partition(":")[0] == identity:
                 return stored
@@ -248,7 +254,9 @@ class RegistryStore:
     ) -> list[Finding]:
         group = rules.config.get("compatibilityGroup")
         if group:
-            live = [s for s in live if _property(s.metadata, group) == _property(submission.metadata, group)]
+            live = [
+                s for s in live if property_of(s.metadata, group) == property_of(submission.metadata, group)
+            ]
         if not rules.compatibility.endswith("_TRANSITIVE"):
             live = live[-1:]
         return check(parsed, [(s.version, self.parsed(s)) for s in live], rules.compatibility)
@@ -332,13 +340,13 @@ class RegistryStore:
                 "SELECT * FROM stored WHERE context = ? AND id = ? ORDER BY subject, version",
                 (context, schema_id),
             ).fetchall()
-        return [s for s in map(_stored, rows) if deleted or not s.deleted]
+        return [s for s in map(schema_of_row, rows) if deleted or not s.deleted]
 
     def by_guid(self, guid: str) -> list[StoredSchema]:
         """All versions that hold the schema of a guid, over all contexts; empty when unknown."""
         with self.database.reading() as con:
             rows = con.execute("SELECT * FROM stored WHERE guid = ?", (guid,)).fetchall()
-        return [_stored(row) for row in rows]
+        return [schema_of_row(row) for row in rows]
 
     def subjects(self, context: str | None = None, *, deleted: bool = False) -> list[StoredSchema]:
         """The newest version of each subject by name, in one context or in all."""
@@ -348,7 +356,7 @@ class RegistryStore:
                 " ORDER BY context, subject, version",
                 (context, context, deleted),
             ).fetchall()
-        return list({s.subject: s for s in map(_stored, rows)}.values())
+        return list({s.subject: s for s in map(schema_of_row, rows)}.values())
 
     def contexts(self) -> list[str]:
         """All contexts in which something was registered; the default one always."""
@@ -372,7 +380,7 @@ class RegistryStore:
             "SELECT * FROM stored WHERE context = ? AND subject = ? ORDER BY version",
             (subject.context, subject.name),
         ).fetchall()
-        return [_stored(row) for row in rows]
+        return [schema_of_row(row) for row in rows]
 
     def _one(self, con: sqlite3.Connection, subject: Subject, version: int) -> StoredSchema | None:
         row = con.execute(
@@ -380,7 +388,7 @@ class RegistryStore:
             " ORDER BY version DESC LIMIT 1",
             (subject.context, subject.name, version, version),
         ).fetchone()
-        return _stored(row) if row else None
+        return schema_of_row(row) if row else None
 
     # -- deletion -----------------------------------------------------------------------------------
 
@@ -534,58 +542,3 @@ def _check_unreferenced(
             f"One or more references exist to the schema {stored.subject} version {stored.version}",
             where=", ".join(sorted(map(str, others))[:10]),
         )
-
-
-def _stored(row: Any) -> StoredSchema:
-    return StoredSchema(
-        subject=Subject(row[0], row[1]),
-        version=row[2],
-        id=row[3],
-        guid=row[4],
-        schema_type=row[5],
-        text=row[6],
-        references=tuple(SchemaReference(*item) for item in json.loads(row[7])),
-        metadata=json.loads(row[8]) if row[8] else None,
-        ruleset=json.loads(row[9]) if row[9] else None,
-        deleted=bool(row[10]),
-        created_ms=row[11],
-        identity=row[12],
-    )
-
-
-def _identity(submission: Submission, parsed: ParsedSchema) -> str:
-    references = [[r.name, r.subject, r.version] for r in submission.references]
-    parts = [parsed.schema_type, parsed.canonical, references, submission.metadata, submission.ruleset]
-    return hashlib.sha256(sorted_json(parts).encode()).hexdigest()
-
-
-def _guid(identity: str) -> str:
-    digits = hashlib.md5(identity.encode(), usedforsecurity=False).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-def _dump(value: dict[str, Any] | None) -> str | None:
-    return sorted_json(value) if value else None
-
-
-def _property(metadata: dict[str, Any] | None, name: str) -> Any:
-    return ((metadata or {}).get("properties") or {}).get(name)
-
-
-def _merged(*layers: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Later layers win; maps are merged, lists of named rules by name."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for key, value in (layer or {}).items():
-            before = merged.get(key)
-            if isinstance(before, dict) and isinstance(value, dict):
-                merged[key] = {**before, **value}
-            elif isinstance(before, list) and isinstance(value, list):
-                merged[key] = list({_rule_name(item): item for item in (*before, *value)}.values())
-            else:
-                merged[key] = value
-    return merged or None
-
-
-def _rule_name(item: Any) -> str:
-    return str(item.get("name")) if isinstance(item, dict) else str(item)
