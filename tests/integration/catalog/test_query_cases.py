@@ -69,3 +69,15 @@ def test_an_attack_is_refused_before_it_runs(bench: Bench, sql: str) -> None:
     with pytest.raises(QueryRefused):
         bench.json(sql)
     assert bench.service.pool.replaced == before, "a worker died of it"
+
+
+def test_a_pivot_without_values_finds_them(bench: Bench) -> None:
+    sql = "PIVOT (SELECT * FROM (VALUES (1, 2020, 5), (1, 2021, 6), (2, 2020, 7)) t(k, y, v)) ON y USING sum(v) GROUP BY k ORDER BY k"
+    rows = bench.json(sql)["rows"]
+    assert rows == [{"k": 1, "2020": 5, "2021": 6}, {"k": 2, "2020": 7, "2021": None}]
+
+
+def test_values_of_a_pivot_are_text_and_nothing_more(bench: Bench) -> None:
+    evil = "x''); SELECT * FROM duckdb_views; --"
+    sql = f"PIVOT (SELECT '{evil}' AS k, 1 AS v) ON k USING sum(v)"
+    assert list(bench.json(sql)["rows"][0]) == [evil.replace("''", "'")]

@@ -59,6 +59,9 @@ _EXPRESSION_TYPES = re.compile(
 )
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ ]{0,62}")
 _VALUE_TYPES = frozenset(["BOOLEAN", "INTEGER", "BIGINT", "UBIGINT", "DOUBLE", "VARCHAR"])
+_BUILT_IN = re.compile(r"(duckdb|pg|sqlite|pragma|information_schema)(_|$)", re.IGNORECASE)
+_SEES_ITSELF = {"RECURSIVE_CTE_NODE": ("right",), "CTE_NODE": ("child",)}
+"""Parts of a common table expression in which its own name means itself."""
 _SERVER_NAMES = frozenset(
     ["current_user", "session_user", "current_role", "current_catalog", "current_schema"]
 )
@@ -120,9 +123,7 @@ class _Walker:
         if self.nodes > MAX_NODES or depth > MAX_TREE_DEPTH:
             raise QueryRefused("the query is too large or too deeply nested")
         if "cte_map" in node:
-            scope = scope | _cte_names(node)
-        if isinstance(node.get("cte_name"), str):
-            scope = scope | {node["cte_name"].lower()}
+            scope = self._expressions_in_scope(node["cte_map"] or {}, scope, depth)
         if "info" in node or "info_type" in node:
             raise _not_allowed("a statement that changes something")
         if "class" in node:
@@ -131,10 +132,23 @@ class _Walker:
             self._structure(node, scope)
         skip = "function" if node.get("type") == "TABLE_FUNCTION" else None
         for key, child in node.items():
-            if key == skip and isinstance(child, dict):
+            if key == "cte_map":
+                continue
+            if key in _SEES_ITSELF.get(str(node.get("type")), ()):
+                self.visit(child, scope | {str(node.get("cte_name")).lower()}, depth + 1)
+            elif key == skip and isinstance(child, dict):
                 self._table_function(child, scope, depth)
             elif isinstance(child, (dict, list)):
                 self.visit(child, scope, depth + 1)
+
+    def _expressions_in_scope(
+        self, ctes: dict[str, Any], scope: frozenset[str], depth: int
+    ) -> frozenset[str]:
+        """Visit common table expressions as they stand: each sees those before it, and not itself."""
+        for entry in ctes.get("map", []):
+            self.visit(entry.get("value"), scope, depth + 2)
+            scope = scope | {str(entry.get("key", "")).lower()}
+        return scope
 
     def _structure(self, node: dict[str, Any], scope: frozenset[str]) -> None:
         kind = node["type"]
@@ -165,6 +179,8 @@ class _Walker:
         schema, name = node.get("schema_name") or "", node.get("table_name") or ""
         if node.get("catalog_name") or len(path) > 2:
             raise _not_allowed(f"the table {'.'.join(map(str, path))}", "name it <domain>.<product>")
+        if not schema and _BUILT_IN.match(name):
+            raise _not_allowed(f"the table {name}", "the engine has views of that name; choose another")
         if not schema and name.lower() in scope:
             return
         self.found.tables.add((schema, name))
@@ -233,10 +249,6 @@ class _Walker:
         self.growth *= max(count, 1) if name == "repeat" or count > 100 else 1
         if self.growth > MAX_SERIES:
             raise QueryRefused(f"{name} would make values that are too long", expected="smaller counts")
-
-
-def _cte_names(node: dict[str, Any]) -> set[str]:
-    return {str(entry.get("key", "")).lower() for entry in (node["cte_map"] or {}).get("map", [])}
 
 
 def _argument(argument: object) -> Any:

@@ -139,7 +139,8 @@ class Worker:
                 cursor.sql(sql, params=given or None).fetchall() for sql in self._pivot.values_queries()
             ]
             self._sql = self._pivot.with_values([[row[0] for row in rows] for rows in values])
-            check_tree(self._tree(self._sql))
+            if not check_tree(self._tree(self._sql)).tables <= self._checked.tables:
+                raise QueryRefused("the values of PIVOT change what is read", fix="name them: ON … IN (…)")
         try:
             result = cursor.sql(self._prefix + self._sql, params=given or None)
         except duckdb.BinderException as error:

@@ -389,3 +389,18 @@ SELECT * FROM con
 SELECT * FROM self
 SELECT * FROM locals
 SELECT * FROM config
+# names that a common table expression only seems to hide
+WITH duckdb_views AS (SELECT * FROM duckdb_views) SELECT * FROM duckdb_views
+WITH duckdb_views AS (SELECT view_name AS v, sql FROM duckdb_views) SELECT * FROM duckdb_views
+WITH a AS (SELECT * FROM duckdb_tables), duckdb_tables AS (SELECT 1) SELECT * FROM a
+WITH RECURSIVE duckdb_views AS (SELECT sql FROM duckdb_views UNION ALL SELECT sql FROM duckdb_views WHERE false) SELECT * FROM duckdb_views
+WITH RECURSIVE sqlite_master AS (SELECT * FROM sqlite_master) SELECT * FROM sqlite_master
+WITH pg_class AS MATERIALIZED (SELECT * FROM pg_class) SELECT * FROM pg_class
+WITH x AS (WITH duckdb_schemas AS (SELECT * FROM duckdb_schemas) SELECT * FROM duckdb_schemas) SELECT * FROM x
+SELECT * FROM (WITH b AS (SELECT * FROM c), c AS (SELECT 1) SELECT * FROM b)
+WITH nothing AS (SELECT * FROM nothing) SELECT * FROM nothing
+WITH RECURSIVE r AS (SELECT * FROM r UNION ALL SELECT * FROM r) SELECT * FROM r
+SELECT (WITH later AS (SELECT 1) SELECT 1), (SELECT * FROM later)
+WITH s AS (SELECT 1 AS x) SELECT * FROM (SELECT 1) t, sub WHERE EXISTS (WITH sub AS (SELECT 1) SELECT * FROM sub)
+WITH "DUCKDB_SETTINGS" AS (SELECT 1), y AS (SELECT * FROM duckdb_settings) SELECT * FROM y
+WITH pragma_database_list AS (SELECT * FROM pragma_database_list) SELECT * FROM pragma_database_list

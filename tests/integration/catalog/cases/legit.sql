@@ -84,6 +84,10 @@ WITH RECURSIVE t(i, s) AS (SELECT 1, 'a' UNION ALL SELECT i + 1, s || 'a' FROM t
 WITH a AS (WITH b AS (SELECT 2 AS z) SELECT * FROM b) SELECT * FROM a
 SELECT * FROM (WITH q AS (SELECT 3 AS w) SELECT * FROM q) sub
 WITH orders AS (SELECT 1 AS x) SELECT * FROM orders
+WITH orders_by_state AS (SELECT * FROM orders_by_state WHERE state = 'SP') SELECT * FROM orders_by_state
+WITH RECURSIVE a AS (SELECT 1 AS i UNION SELECT i + 1 FROM a WHERE i < 3), b AS (SELECT max(i) AS m FROM a) SELECT * FROM b, a
+WITH a AS (SELECT 1 AS x) SELECT (SELECT x FROM a), (WITH b AS (SELECT x FROM a) SELECT x FROM b) UNION ALL SELECT x, x FROM a
+WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL (WITH u AS (SELECT n + 1 AS n FROM t WHERE n < 3) SELECT n FROM u)) SELECT * FROM t
 # set operations
 SELECT state FROM orders.orders UNION SELECT state FROM customers.customers ORDER BY 1
 SELECT state FROM orders.orders UNION ALL SELECT state FROM customers.customers
