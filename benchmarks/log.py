@@ -136,7 +136,7 @@ def group_commit(folder: Path, threads: int, each: int) -> float:
 
 def main() -> int:
     """Print the table; 1 when a rate is below its floor."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Rates of the embedded event log.")
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -153,7 +153,7 @@ def a_broker(given: str | None) -> Iterator[str]:
 
 def main() -> int:
     """Run the races; 0 without a broker, saying so."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Races of Kafka readers.")
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--broker")
     arguments = parser.parse_args()

@@ -16,7 +16,7 @@ from hanse.adapters.kafka.log import KafkaLog
 from hanse.adapters.kafka.settings import kafka_settings
 from hanse.cli.kafka import app
 from hanse.errors import HistoryLost, LogError
-from hanse.ports.event_log import OffsetRange, Record, TopicSpec
+from hanse.ports.event_log import Record, TopicSpec
 
 pytestmark = pytest.mark.kafka
 
@@ -109,16 +109,17 @@ def test_offsets_of_transactions_are_gaps_and_aborted_records_are_not_read(
         else:
             producer.abort_transaction(30)
     producer.close()
-    assert log.ranges("transactions.t") == {0: OffsetRange(0, 16)}
+    end = log.ranges("transactions.t")[0].high
+    assert end >= 16, "12 records and a marker for each transaction; a busy broker writes some markers again"
     offsets, values = {0: 0}, list[bytes]()
     deadline = time.monotonic() + 20
-    while offsets != {0: 16} and time.monotonic() < deadline:
+    while offsets != {0: end} and time.monotonic() < deadline:
         fetched = log.read("transactions.t", offsets, max_records=2)
         values += fetched.rows.column("value").to_pylist()
         offsets = fetched.next_offsets
-    assert offsets == {0: 16}
+    assert offsets == {0: end}
     assert values == [b"0"] * 3 + [b"2"] * 3
-    assert log.read("transactions.t", {0: 16}).rows.num_rows == 0
+    assert log.read("transactions.t", {0: end}).rows.num_rows == 0
     log.delete_topic("transactions.t")
 
 
