@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,12 +21,9 @@ def event(stream: uuid.UUID, version: int, state: bytes = b"{}") -> StoredEvent:
     return StoredEvent(stream, version, "Happened", state)
 
 
-def postgres_opener() -> Iterator[Open]:
+def postgres_opener(address: str) -> Iterator[Open]:
     from hanse.adapters.postgres_store import PostgresEventStore
 
-    address = os.environ.get("HANSE_TEST_POSTGRES")
-    if not address:
-        pytest.skip("HANSE_TEST_POSTGRES names no PostgreSQL server")
     schema = f"hanse_test_{uuid.uuid4().hex[:12]}"
     opened: list[PostgresEventStore] = []
 
@@ -55,7 +51,10 @@ def sqlite_opener(folder: Path) -> Iterator[Open]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    yield from sqlite_opener(tmp_path) if request.param == "sqlite" else postgres_opener()
+    if request.param == "sqlite":
+        yield from sqlite_opener(tmp_path)
+    else:
+        yield from postgres_opener(request.getfixturevalue("postgres_address"))
 
 
 @pytest.fixture
