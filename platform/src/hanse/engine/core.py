@@ -86,6 +86,10 @@ class Engine:
                 fix="rebuild the product, or give back the text it was made with",
             )
         self._compile(compiled)
+        if stored is None:
+            self._mark(list(self.maintainers))
+            if not self.defer:
+                self.refresh()
 
     def _compile(self, compiled: Program) -> None:
         changelogs: dict[str, Changelog] = {

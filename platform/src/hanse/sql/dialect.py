@@ -418,7 +418,12 @@ class Flink(Dialect):
 
         def _refuse_match(self, node: MatchRecognize) -> Any:
             self._advance()
-            self._balanced()
+            depth = 0
+            while self._curr:
+                depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(self._curr.token_type, 0)
+                self._advance()
+                if depth <= 0:
+                    break
             super()._parse_table_alias()
             return node
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from hanse.sql.aggregates import AGGREGATES, Call
-from hanse.sql.casts import cast, divide_decimal
+from hanse.sql.casts import divide_decimal
 from hanse.sql.catalog import Source
 from hanse.sql.expressions import ExpressionCompiler
 from hanse.sql.grouping import GroupCompiler, add_key, is_group_window, is_sets
@@ -102,10 +102,7 @@ def _stateless(program: ProgramCompiler, sink: Sink, source: Source, query: Any)
 def _sink_texts(program: ProgramCompiler, sink: Sink, values: list[Value]) -> list[str] | None:
     if len(values) != len(sink.columns):
         return None
-    return [
-        cast(value, column.type, program.catalog.zone)
-        for value, column in zip(values, sink.columns, strict=True)
-    ]
+    return [program.sink_text(value, column) for value, column in zip(values, sink.columns, strict=True)]
 
 
 class _Partials(GroupCompiler):

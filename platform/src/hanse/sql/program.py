@@ -22,6 +22,8 @@ from hanse.sql.types import BIGINT, Type, TypeSyntax, parse_type, quote
 MAX_BYTES = 1_000_000
 MAX_NESTING = 200
 DEFAULT_SINK = "result"
+_LENGTHS = "table.exec.sink.type-length-enforcer"
+_NOT_NULL = "table.exec.sink.not-null-enforcer"
 
 
 @dataclass(slots=True)
@@ -54,6 +56,16 @@ class _Declared:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     node: Any
+    not_null: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Insert:
+    """One INSERT INTO: the columns it names, and the values a PARTITION clause fixes."""
+
+    names: list[str]
+    query: Any
+    fixed: dict[str, Any]
 
 
 def parse(text: str) -> list[Any]:
@@ -134,13 +146,13 @@ class ProgramCompiler:
         for tree in statements:
             if isinstance(tree, ast.Setting):
                 self._setting(tree)
-        inserts: list[tuple[str, list[str], Any]] = []
+        inserts: list[tuple[str, _Insert]] = []
         for tree in statements:
             self._statement(tree, targets, inserts)
         sinks: dict[str, Sink] = {}
-        grouped: dict[str, list[tuple[list[str], Any]]] = {}
-        for name, names, query in inserts:
-            grouped.setdefault(name, []).append((names, query))
+        grouped: dict[str, list[_Insert]] = {}
+        for name, insert in inserts:
+            grouped.setdefault(name, []).append(insert)
         if not grouped:
             raise UnsupportedSQL(
                 "a program without a query", 1, 1, "end it with SELECT or INSERT INTO … SELECT"
@@ -154,7 +166,7 @@ class ProgramCompiler:
         if tree.this.name == "table.local-time-zone":
             self.catalog.zone = tree.expression.name
 
-    def _statement(self, tree: Any, targets: set[str], inserts: list[tuple[str, list[str], Any]]) -> None:
+    def _statement(self, tree: Any, targets: set[str], inserts: list[tuple[str, _Insert]]) -> None:
         if isinstance(tree, ast.CreateTable):
             name = _name(tree.this)
             if name in targets:
@@ -167,9 +179,9 @@ class ProgramCompiler:
         elif isinstance(tree, exp.Insert):
             inserts.append(_insert(tree))
         elif isinstance(tree, exp.Query):
-            if any(name == DEFAULT_SINK for name, _, _ in inserts):
+            if any(name == DEFAULT_SINK for name, _ in inserts):
                 raise refuse("a second query without INSERT INTO", tree, "give each a sink by INSERT INTO")
-            inserts.append((DEFAULT_SINK, [], tree))
+            inserts.append((DEFAULT_SINK, _Insert([], tree, {})))
         elif not isinstance(tree, ast.Setting):
             raise refuse(
                 f"the statement {tree.key.upper()}",
@@ -191,7 +203,8 @@ class ProgramCompiler:
             for column in tree.args["columns"]
             if column.args.get("kind") is not None
         ]
-        return _Declared(unique_columns(named), self._primary_key(tree), tree)
+        filled = frozenset(c.this.name for c in tree.args["columns"] if c.args.get("not_null"))
+        return _Declared(unique_columns(named), self._primary_key(tree), tree, filled)
 
     def _primary_key(self, tree: ast.CreateTable) -> tuple[str, ...]:
         names = [name.name for name in tree.args.get("key") or []]
@@ -271,10 +284,10 @@ class ProgramCompiler:
 
     # sinks
 
-    def _sink(self, name: str, queries: list[tuple[list[str], Any]]) -> Sink:
+    def _sink(self, name: str, queries: list[_Insert]) -> Sink:
         declared = self.declared.get(name)
         compiler = QueryCompiler(self.catalog, self.emission, self.late)
-        relations = [self._one(compiler, declared, names, query) for names, query in queries]
+        relations = [self._one(compiler, declared, insert) for insert in queries]
         relation = relations[0]
         if len(relations) > 1:
             text = " UNION ALL ".join(f"SELECT {_listed(r)}, _s, _w FROM ({r.sql})" for r in relations)
@@ -285,20 +298,32 @@ class ProgramCompiler:
             if column.role == "proctime":
                 raise refuse(
                     f"processing time in the result column {column.name}",
-                    queries[0][1],
+                    queries[0].query,
                     "a replay must give the same rows: leave it out",
                 )
         sink = Sink(
-            name, relation.columns, keys, relation, queries[0][1], frozenset(compiler.used),
+            name, relation.columns, keys, relation, queries[0].query, frozenset(compiler.used),
             tuple(compiler.operators), relation.sources, closed=self.emission == "closed",
         )  # fmt: skip
-        if not any(names for names, _ in queries):
-            sink.incremental = incremental.plan(self, sink, [query for _, query in queries])
+        if not any(insert.names or insert.fixed for insert in queries) and not self._drops_null(declared):
+            sink.incremental = incremental.plan(self, sink, [insert.query for insert in queries])
         return sink
 
-    def _one(
-        self, compiler: QueryCompiler, declared: _Declared | None, names: list[str], query: Any
-    ) -> Relation:
+    def sink_text(self, value: Value, column: Column) -> str:
+        """The value as the sink's column; declared lengths only count when the setting says so, as in Flink."""
+        kind = column.type
+        if kind.kind == "STRING" and self.catalog.settings.get(_LENGTHS, "IGNORE").upper() != "TRIM_PAD":
+            kind = Type("STRING")
+        if value.type.kind == kind.kind == "STRING" and kind.size is None:
+            return value.sql
+        return cast(value, kind, self.catalog.zone)
+
+    def _drops_null(self, declared: _Declared | None) -> bool:
+        drop = self.catalog.settings.get(_NOT_NULL, "ERROR").upper() == "DROP"
+        return drop and declared is not None and bool(declared.not_null)
+
+    def _one(self, compiler: QueryCompiler, declared: _Declared | None, insert: _Insert) -> Relation:
+        query = insert.query
         try:
             relation = compiler.settle(compiler.query(query))
         except RecursionError as error:
@@ -306,24 +331,28 @@ class ProgramCompiler:
         if declared is None:
             typed = [replace(c, type=BIGINT if c.type.kind == "NULL" else c.type) for c in relation.columns]
             return replace(relation, columns=tuple(typed))
+        fixed = {
+            name: ExpressionCompiler(compiler, Scope()).value(node) for name, node in insert.fixed.items()
+        }
         targets = {column.name: column for column in declared.columns}
-        order = [targets.get(n) for n in names] if names else list(declared.columns)
-        if None in order or len(order) != len(relation.columns):
+        names = insert.names or [name for name in targets if name not in fixed]
+        if len(names) != len(relation.columns) or not set(names) | set(fixed) <= set(targets):
             raise refuse(
                 "a query whose columns are not the sink's", query, f"the sink has {', '.join(targets)}"
             )
-        by_target = {t.name: c for t, c in zip(order, relation.columns, strict=True) if t is not None}
-        parts = []
+        given = dict(zip(names, relation.columns, strict=True))
+        parts: list[str] = []
         for column in declared.columns:
-            source = by_target.get(column.name)
-            value = Value(source.sql, source.type) if source is not None else Value("NULL", Type("NULL"))
-            parts.append(f"{cast(value, column.type, self.catalog.zone)} AS {column.sql}")
+            source = given.get(column.name)
+            value = fixed.get(column.name, Value("NULL", Type("NULL")))
+            value = Value(source.sql, source.type) if source is not None else value
+            parts.append(f"{self.sink_text(value, column)} AS {column.sql}")
         text = f"SELECT {', '.join(parts)}, _s, _w FROM ({relation.sql})"
-        roles = {t.name: c.role for t, c in zip(order, relation.columns, strict=True) if t is not None}
-        columns = tuple(
-            replace(c, role=roles.get(c.name) if roles.get(c.name) == "proctime" else None)
-            for c in declared.columns
-        )
+        if self._drops_null(declared):
+            filled = [c.sql for c in declared.columns if c.name in declared.not_null]
+            text = f"SELECT * FROM ({text}) WHERE {' AND '.join(f'{name} IS NOT NULL' for name in filled)}"
+        timed = {name for name, column in given.items() if column.role == "proctime"}
+        columns = tuple(replace(c, role="proctime" if c.name in timed else None) for c in declared.columns)
         return replace(relation, sql=text, columns=columns)
 
 
@@ -337,14 +366,16 @@ def _name(node: Any) -> str:
     return ".".join(part.name for part in node.parts)
 
 
-def _insert(tree: exp.Insert) -> tuple[str, list[str], Any]:
-    if tree.args.get("overwrite"):
-        raise refuse("INSERT OVERWRITE", tree, "write INSERT INTO")
-    names = [column.name for column in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []
-    table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
-    if table.args.get("partition") or tree.args.get("partition"):
-        raise refuse("INSERT INTO … PARTITION", tree, "select the value as a column")
-    return _name(tree.this), names, tree.expression
+def _insert(tree: exp.Insert) -> tuple[str, _Insert]:
+    """INSERT INTO or OVERWRITE: a projection is its query's result either way."""
+    schema = isinstance(tree.this, exp.Schema)
+    names = [column.name for column in tree.this.expressions] if schema else []
+    table = tree.this.this if schema else tree.this
+    partition = table.args.get("partition")
+    fixed = (
+        {test.this.name: test.expression for test in partition.expressions} if partition is not None else {}
+    )
+    return _name(tree.this), _Insert(names, tree.expression, fixed)
 
 
 def compile_program(

@@ -201,7 +201,10 @@ class TypeSyntax(ValueError):
 def parse_type(text: str) -> Type:
     """The type that `text` names, e.g. `MAP<STRING, ROW<a INT NOT NULL>>`. Raises TypeSyntax."""
     tokens = _tokens(text)
-    kind, rest = _parse(tokens, 0)
+    try:
+        kind, rest = _parse(tokens, 0)
+    except IndexError as error:
+        raise TypeSyntax(f"type {text!r} is not complete") from error
     if rest != len(tokens):
         raise TypeSyntax(f"unexpected {tokens[rest]!r} in type {text!r}")
     return kind

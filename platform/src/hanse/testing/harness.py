@@ -86,7 +86,11 @@ class ProjectionHarness:
         """The sink's current rows as Python values (rows as tuples, maps as dicts, instants in UTC)."""
         name = sink or next(iter(self.engine.sinks))
         self._con.execute("BEGIN")
-        found = self._con.execute(self._current(name)).fetchall()
+        try:
+            found = self._con.execute(self._current(name)).fetchall()
+        except BaseException:
+            self._con.execute("ROLLBACK")
+            raise
         self._con.execute("COMMIT")
         columns = self.engine.program.sinks[name].columns
         return [
