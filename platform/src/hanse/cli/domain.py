@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -43,18 +44,35 @@ def feed_domain(
 
 
 @app.command("list")
-def list_domains() -> None:
+def list_domains(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
     """List the domains with their teams, topics and products."""
-    from rich.console import Console
-    from rich.table import Table
-
     from hanse.bootstrap import Mesh
 
     with Mesh.open() as mesh:
-        table = Table("domain", "team", "topics", "products", "purpose")
-        for domain in mesh.model.domains:
-            products = sum(p.domain == domain.name for p in mesh.model.products)
-            table.add_row(
-                domain.name, domain.team.name, str(len(domain.topics)), str(products), domain.purpose
-            )
+        rows = [
+            {
+                "domain": domain.name,
+                "team": domain.team.name,
+                "topics": [t.name for t in domain.topics],
+                "products": [p.name for p in mesh.model.products if p.domain == domain.name],
+                "purpose": domain.purpose,
+            }
+            for domain in mesh.model.domains
+        ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        _print(rows)
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("domain", "team", "topics", "products", "purpose")
+    for row in rows:
+        counts = (str(len(row[name])) for name in ("topics", "products"))
+        table.add_row(row["domain"], row["team"], *counts, row["purpose"])
     Console().print(table)
