@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from hanse.errors import QueryRefused
-from hanse_catalog.sql.service import Limits, Query, QueryService
+from hanse_catalog.sql.service import Limits, Query, QueryFailed, QueryService
 from helpers.catalog_mesh import SampleMesh
 
 CASES = Path(__file__).parent / "cases"
@@ -81,3 +81,48 @@ def test_values_of_a_pivot_are_text_and_nothing_more(bench: Bench) -> None:
     evil = "x''); SELECT * FROM duckdb_views; --"
     sql = f"PIVOT (SELECT '{evil}' AS k, 1 AS v) ON k USING sum(v)"
     assert list(bench.json(sql)["rows"][0]) == [evil.replace("''", "'")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        ("340282366920938463463374607431768211455::UHUGEINT", "340282366920938463463374607431768211455"),
+        ("170141183460469231731687303715884105727::HUGEINT", 170141183460469231731687303715884105727),
+        ("INTERVAL '1 year 2 days'", "1 year 2 days"),
+        ("'101'::BIT", "101"),
+        ("TIMESTAMP_NS '2020-01-01 00:00:00.123456789'", "2020-01-01T00:00:00.123456789"),
+        ("DATE '20000-01-01'", "20000-01-01"),
+        ("TIMESTAMPTZ '2020-01-01 10:00:00+02'", "2020-01-01T08:00:00+00:00"),
+        ("'nan'::DOUBLE", "nan"),
+        ("'\\xFF'::BLOB", "/w=="),
+        ("MAP {'a': 1}", {"a": 1}),
+        ("1::BOOLEAN", True),
+    ],
+)
+def test_values_of_every_kind_are_shown_exactly(bench: Bench, expression: str, shown: Any) -> None:
+    import json
+
+    async def work(service: QueryService) -> bytes:
+        return await (await service.open(Query(f"SELECT {expression} AS v"))).read()
+
+    assert json.loads(bench.run(work))["rows"] == [{"v": shown}]
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "arrow", "parquet"])
+def test_odd_values_never_break_a_worker(bench: Bench, form: str) -> None:
+    odd = [
+        "'infinity'::TIMESTAMP",
+        "DATE '99999-01-01'",
+        "{'d': DATE '99999-01-01'}",
+        "union_value(a := 1)",
+        "to_years(9999)",
+    ]
+    for expression in odd:
+        try:
+            bench.run(lambda service, e=expression: _read(service, Query(f"SELECT {e} AS v", format=form)))
+        except QueryFailed as error:
+            assert error.kind == "query", expression
+
+
+async def _read(service: QueryService, query: Query) -> bytes:
+    return await (await service.open(query)).read()

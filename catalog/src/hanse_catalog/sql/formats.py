@@ -19,6 +19,7 @@ from uuid import UUID
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -190,8 +191,8 @@ def unique(names: list[str]) -> list[str]:
 def plain_values(column: pa.Array) -> list[Any]:
     """Values for orjson: exact decimals as numbers, times as ISO 8601, bytes as base64."""
     kind = column.type
-    if pa.types.is_timestamp(kind) and kind.unit == "ns":
-        column = column.cast(pa.timestamp("us", kind.tz), safe=False)
+    if pa.types.is_temporal(kind):
+        return _moments(column)
     values = column.to_pylist()
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return values
@@ -200,6 +201,29 @@ def plain_values(column: pa.Array) -> list[Any]:
     if pa.types.is_floating(kind):
         return [v if v is None or math.isfinite(v) else str(v) for v in values]
     return [plain(value) for value in values]
+
+
+def _moments(column: pa.Array) -> list[str | None]:
+    """Dates and times as ISO 8601; those that Python does not have (nanoseconds, year 20000) as Arrow writes them."""
+    kind = column.type
+    fine = (pa.types.is_timestamp(kind) or pa.types.is_time64(kind)) and kind.unit == "ns"
+    if not fine and not pa.types.is_interval(kind):
+        try:
+            return [plain(value) for value in column.to_pylist()]
+        except (OverflowError, ValueError):
+            fine = True
+    if not fine:
+        return [plain(value) for value in column.to_pylist()]
+    zone = ""
+    if pa.types.is_timestamp(kind) and kind.tz:
+        # the same instants without a zone: they count from 1970 in UTC
+        naive = pa.timestamp(kind.unit)
+        column = pa.Array.from_buffers(naive, len(column), column.buffers(), offset=column.offset)
+        zone = "+00:00"
+    texts = pc.cast(column, pa.string()).to_pylist()
+    if any(text and text.startswith("<") for text in texts):
+        raise ValueError("a date or time is infinite or out of range")
+    return [text and text.replace(" ", "T") + zone for text in texts]
 
 
 def plain(value: Any) -> Any:
@@ -251,7 +275,8 @@ def _csv_column(column: pa.Array) -> pa.Array:
     )
     if simple:
         return column
-    return pa.array([_csv_text(value) for value in column.to_pylist()], pa.string())
+    values = _moments(column) if pa.types.is_temporal(kind) else column.to_pylist()
+    return pa.array([_csv_text(value) for value in values], pa.string())
 
 
 def _csv_text(value: Any) -> str | None:

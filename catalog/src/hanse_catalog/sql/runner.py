@@ -25,6 +25,8 @@ from .text import prepare
 FIRST_BYTES = 1 << 20
 BATCH_ROWS = {"arrow": 65_536, "parquet": 122_880}
 FEW_ROWS = 8_192
+_AS_TEXT = frozenset({"UHUGEINT", "BIT", "INTERVAL", "TIME WITH TIME ZONE", "TIMETZ"})
+"""Types that Arrow has not, or not with the same values: they leave as DuckDB writes them."""
 _EXPLAIN = re.compile(r"\s*explain\s+(?!analyze\b)", re.IGNORECASE)
 
 
@@ -151,6 +153,12 @@ class Worker:
         columns = [
             {"name": name, "type": str(kind)} for name, kind in zip(result.columns, result.types, strict=True)
         ]
+        if any(column["type"] in _AS_TEXT for column in columns):
+            parts = [
+                f"#{i}::VARCHAR AS {_identifier(c['name'])}" if c["type"] in _AS_TEXT else f"#{i}"
+                for i, c in enumerate(columns, 1)
+            ]
+            result = result.project(", ".join(parts))
         return result.to_arrow_reader(batch_rows), columns
 
     def _send(
@@ -264,6 +272,9 @@ def _problem(error: BaseException, data: str) -> dict[str, Any]:
         return {"kind": "data", "what": "a data file of the product cannot be read"}
     if isinstance(error, duckdb.Error):
         return {"kind": "query", "what": str(error).strip()[:4_000]}
+    if isinstance(error, (pa.ArrowNotImplementedError, ArithmeticError, ValueError)):
+        what = f"this format cannot hold the result ({str(error)[:200]}); cast the column, for example to VARCHAR"
+        return {"kind": "query", "what": what}
     return {"kind": "internal", "what": f"the worker failed: {type(error).__name__}"}
 
 
