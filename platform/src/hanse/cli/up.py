@@ -13,10 +13,13 @@ def up(
     dagster: Annotated[
         bool, typer.Option(help="Start Dagster too, and let its sensors run the products.")
     ] = False,
+    registry: Annotated[
+        bool, typer.Option(help="Serve the schema registry too, on port 8081, to any Confluent client.")
+    ] = False,
     products: Annotated[bool, typer.Option(help="Run the products whose streams have moved.")] = True,
 ) -> None:
     """Serve the catalog and keep the products up to date."""
     from hanse.runtime import serve
 
     with Mesh.open() as mesh:
-        serve.up(mesh, dagster=dagster, products=products)
+        serve.up(mesh, dagster=dagster, registry=registry, products=products)

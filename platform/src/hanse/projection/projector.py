@@ -238,7 +238,13 @@ class Projector:
         source = min(waiting, key=lambda i: i.reached)
         name = source.topic.full_name
         for _ in range(IDLE_READS):
-            fetched = self.log.read(name, source.offsets, max_records=max_batch, timeout_ms=1_000)
+            fetched = self.log.read(
+                name,
+                source.offsets,
+                max_records=max_batch,
+                timeout_ms=1_000,
+                topic_id=source.info.topic_id,
+            )
             moved = {**source.offsets, **fetched.next_offsets}
             if moved != source.offsets:
                 break

@@ -1,18 +1,23 @@
-"""Keeps a mesh moving: relays committed events and publishes the products whose streams moved."""
+"""Keeps a mesh moving: relays committed events, publishes the products whose streams moved, archives the log."""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from hanse.bootstrap import Mesh
 from hanse.errors import HanseError, LeaseHeld
+from hanse.log.retention import retain
 from hanse.runtime.products import in_order, lag, run_product
 from hanse.runtime.relays import relay_all
 
 logger = logging.getLogger("hanse.keeper")
+
+FIRST_UPKEEP_SECONDS = 60
+UPKEEP_SECONDS = 600
 
 
 def keep(mesh: Mesh, stop: threading.Event, *, products: bool, interval: float = 2.0) -> None:
@@ -22,11 +27,15 @@ def keep(mesh: Mesh, stop: threading.Event, *, products: bool, interval: float =
     """
     tried: dict[str, str] = {}
     parent = os.getppid()
+    upkeep = time.monotonic() + FIRST_UPKEEP_SECONDS
     while not stop.is_set() and os.getppid() == parent:
         _guarded("relay", lambda: relay_all(mesh))
         if products:
             for product in in_order(mesh.model):
                 _guarded(product.full_name, lambda name=product.full_name: _advance(mesh, name, tried))
+        if time.monotonic() >= upkeep:
+            _guarded("retention", lambda: retain(mesh.log))
+            upkeep = time.monotonic() + UPKEEP_SECONDS
         stop.wait(interval)
 
 

@@ -43,7 +43,7 @@ def only_one(settings: Settings) -> Generator[None]:
         yield
 
 
-def up(mesh: Mesh, *, dagster: bool = False, products: bool = True) -> None:
+def up(mesh: Mesh, *, dagster: bool = False, registry: bool = False, products: bool = True) -> None:
     """Serve until interrupted. With Dagster its lag sensors run the products, else the keeper does."""
     signal.signal(signal.SIGTERM, _leave)
     with only_one(mesh.settings), ExitStack() as stack:
@@ -52,6 +52,9 @@ def up(mesh: Mesh, *, dagster: bool = False, products: bool = True) -> None:
                 ["-m", "hanse.runtime.keep", *(["--relay-only"] if dagster or not products else [])], mesh
             )
         )
+        if registry:
+            arguments = ["-m", "hanse", "registry", "serve", "--host", mesh.settings.host]
+            stack.enter_context(_process(arguments, mesh))
         if dagster:
             stack.enter_context(_dagster(mesh))
         serve = import_module("hanse_catalog.server").serve
