@@ -85,7 +85,7 @@ def feed(harness: ProjectionHarness, source: str, lines: list[str]) -> None:
         harness.feed(source, [json.loads(line[2:] if line[0] in "+-" else line)], [kind])
 
 
-@pytest.mark.parametrize(("common", "body"), load())
+@pytest.mark.parametrize(("common", "body"), list(load()))
 def test_case(common: str, body: str) -> None:
     options, sql, found = steps(body)
     if found[0][0] == "refused":

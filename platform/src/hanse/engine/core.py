@@ -11,7 +11,7 @@ import pyarrow as pa
 from hanse.engine.arrow import arrow_type
 from hanse.engine.incremental import Appending, Grouping, Maintainer, Replacing
 from hanse.engine.info import EngineError, SinkInfo, SourceInfo
-from hanse.engine.state import State
+from hanse.engine.state import State, first_row
 from hanse.engine.universal import Universal
 from hanse.sql.catalog import Changelog, Source
 from hanse.sql.incremental import Grouped, Stateless
@@ -58,9 +58,7 @@ class Engine:
         self._open(compiled)
 
     def _register(self) -> None:
-        known = self.con.execute(
-            "SELECT 1 FROM duckdb_functions() WHERE function_name = 'hanse_sessions'"
-        ).fetchone()
+        known = first_row(self.con, "SELECT 1 FROM duckdb_functions() WHERE function_name = 'hanse_sessions'")
         if known is None:
             numbers: Any = "BIGINT[]"
             self.con.create_function(
@@ -184,7 +182,7 @@ class Engine:
         self.con.unregister("_hanse_batch")
         if found.watermark:
             batch = "_hanse_rows" if found.changelog == "upsert" else "_hanse_delta"
-            row = self.con.execute(f"SELECT max({found.watermark}) FROM {batch}").fetchone()
+            row = first_row(self.con, f"SELECT max({found.watermark}) FROM {batch}")
             if row is not None and row[0] is not None and row[0] > reached[found.number]:
                 self.state.advance(found.number, int(row[0]))
         self._mark([m.sink.name for m in self._users(found)])

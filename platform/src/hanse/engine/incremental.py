@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hanse.engine.state import State
+from hanse.engine.state import State, first_row
 from hanse.sql.incremental import Grouped, Stateless
 from hanse.sql.program import Sink
 from hanse.sql.types import quote
@@ -49,14 +49,12 @@ class Maintainer:
 
     def emit(self, text: str, order: str = "_op") -> None:
         """Append rows of `text` (_op, then the sink's columns) to the changes."""
-        row = self.con.execute("SELECT max(value) FROM engine.counter WHERE name = 'change'").fetchone()
+        row = first_row(self.con, "SELECT max(value) FROM engine.counter WHERE name = 'change'")
         first = int(row[0]) if row is not None and row[0] is not None else 1
         self.con.execute(
             f"INSERT INTO {self.changes_table} SELECT _op, {first} - 1 + row_number() OVER (ORDER BY {order}), {self.names} FROM ({text})"
         )
-        found = self.con.execute(
-            f"SELECT max(_seq) FROM {self.changes_table} WHERE _seq >= {first}"
-        ).fetchone()
+        found = first_row(self.con, f"SELECT max(_seq) FROM {self.changes_table} WHERE _seq >= {first}")
         if found is not None and found[0] is not None:
             self.state.take("change", int(found[0]) - first + 1)
 

@@ -13,7 +13,7 @@ Everything is written inside the caller's transaction; nothing is cached that a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     import duckdb
 
 KINDS = {"+I": 0, "-U": 1, "+U": 2, "-D": 3}
+
+
+def first_row(
+    con: duckdb.DuckDBPyConnection, sql: str, values: list[object] | None = None
+) -> tuple[Any, ...] | None:
+    """The first row of a query, read to its end so that the connection is free again; None without rows."""
+    rows = con.execute(sql, values or []).fetchall()
+    return rows[0] if rows else None
 
 
 class State:
@@ -94,7 +102,7 @@ class State:
 
     def fact(self, name: str) -> str | None:
         """A stored fact."""
-        row = self.con.execute("SELECT value FROM engine.fact WHERE name = ?", [name]).fetchone()
+        row = first_row(self.con, "SELECT value FROM engine.fact WHERE name = ?", [name])
         return None if row is None else str(row[0])
 
     def set_fact(self, name: str, value: str) -> None:
@@ -104,7 +112,7 @@ class State:
 
     def take(self, name: str, count: int) -> int:
         """Reserve `count` numbers of a counter; returns the first."""
-        row = self.con.execute("SELECT value FROM engine.counter WHERE name = ?", [name]).fetchone()
+        row = first_row(self.con, "SELECT value FROM engine.counter WHERE name = ?", [name])
         if row is None:
             self.con.execute("INSERT INTO engine.counter VALUES (?, ?)", [name, 1 + count])
             return 1

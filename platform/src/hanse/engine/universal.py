@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hanse.engine.incremental import Maintainer
-from hanse.engine.state import State
+from hanse.engine.state import State, first_row
 from hanse.sql.program import Sink
 from hanse.sql.types import quote
 
@@ -79,5 +79,5 @@ class Universal(Maintainer):
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
+    row = first_row(con, f"SELECT count(*) FROM {table}")
     return int(row[0]) if row else 0
