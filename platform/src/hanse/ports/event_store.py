@@ -60,9 +60,7 @@ class EventStore(Protocol):
         """The verdicts of those of the commands that were handled before."""
         ...
 
-    def stream(
-        self, stream_id: UUID, *, after: int = 0, up_to: int | None = None
-    ) -> Iterator[StoredEvent]:
+    def stream(self, stream_id: UUID, *, after: int = 0, up_to: int | None = None) -> Iterator[StoredEvent]:
         """The stream's events with `after < version <= up_to`, in order."""
         ...
 
