@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 import pyarrow as pa
 
 from hanse.sql.types import Type
 
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 _SIMPLE: dict[str, pa.DataType] = {
     "BOOLEAN": pa.bool_(),
     "TINYINT": pa.int8(),
@@ -55,7 +56,7 @@ def python_value(value: Any, kind: Type) -> Any:
         return None
     match kind.kind:
         case "DECIMAL":
-            return Decimal(str(value)).quantize(Decimal(1).scaleb(-kind.scale))
+            return Decimal(str(value)).quantize(Decimal(1).scaleb(-kind.scale), context=_EXACT)
         case "STRING":
             return value if isinstance(value, str) else str(value)
         case "FLOAT" | "DOUBLE":

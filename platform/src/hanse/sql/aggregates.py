@@ -72,7 +72,7 @@ def _avg(call: Call) -> Value:
     value = _numeric(call)
     total, count = call.text("sum", value.sql), call.text("count", value.sql)
     if value.type.is_integer:
-        return Value(f"CAST({total} // {count} AS {value.type.duckdb})", value.type)
+        return Value(f"CAST({total} // nullif({count}, 0) AS {value.type.duckdb})", value.type)
     if value.type.kind == "DECIMAL":
         kind = decimal(38, max(6, value.type.scale))
         inner = decimal(38, value.type.scale)
@@ -86,18 +86,34 @@ def _extreme(call: Call) -> Value:
     return Value(call.text(call.name.lower(), value.sql), value.type)
 
 
+_DEVIATIONS = {
+    "STDDEV": "stddev_samp", "STDDEV_POP": "stddev_pop", "STDDEV_SAMP": "stddev_samp", "VARIANCE": "var_samp",
+    "VAR_POP": "var_pop", "VAR_SAMP": "var_samp",
+}  # fmt: skip
+
+
 def _deviation(call: Call) -> Value:
     value = _numeric(call)
-    duckdb = {
-        "STDDEV": "stddev_samp", "STDDEV_POP": "stddev_pop", "STDDEV_SAMP": "stddev_samp", "VARIANCE": "var_samp",
-        "VAR_POP": "var_pop", "VAR_SAMP": "var_samp",
-    }[call.name]  # fmt: skip
-    sql = call.text(duckdb, f"CAST({value.sql} AS DOUBLE)")
+    if value.type.is_integer:
+        return _whole_deviation(call, value)
+    sql = call.text(_DEVIATIONS[call.name], f"CAST({value.sql} AS DOUBLE)")
     if value.type.kind in ("FLOAT", "DOUBLE"):
         return Value(sql, DOUBLE)
-    kind = decimal(38, max(6, value.type.scale)) if value.type.kind == "DECIMAL" else value.type
-    truncated = sql if kind.kind == "DECIMAL" else f"trunc({sql})"
-    return Value(f"CAST({truncated} AS {kind.duckdb})", kind)
+    kind = decimal(38, max(6, value.type.scale))
+    return Value(f"CAST({sql} AS {kind.duckdb})", kind)
+
+
+def _whole_deviation(call: Call, value: Value) -> Value:
+    """Of integers Flink works it out in integers, each division truncating."""
+    wide = f"CAST({value.sql} AS HUGEINT)"
+    squares, total = call.text("sum", f"{wide} * {wide}"), call.text("sum", wide)
+    count = call.text("count", value.sql)
+    sample = _DEVIATIONS[call.name].endswith("samp")
+    below = f"nullif({count} - 1, 0)" if sample else f"nullif({count}, 0)"
+    spread = f"((CAST({squares} AS HUGEINT) - (CAST({total} AS HUGEINT) * CAST({total} AS HUGEINT)) // nullif({count}, 0)) // {below})"
+    if _DEVIATIONS[call.name].startswith("stddev"):
+        spread = f"trunc(sqrt(CAST({spread} AS DOUBLE)))"
+    return Value(f"CAST({spread} AS {value.type.duckdb})", value.type)
 
 
 def _first_last(call: Call) -> Value:

@@ -141,7 +141,7 @@ def divide_decimal(left: str, a: Type, right: str, b: Type, kind: Type) -> str:
         n = f"({n} * CAST({10**shift} AS HUGEINT))"
     else:
         d = f"({d} * CAST({10**-shift} AS HUGEINT))"
-    quotient = f"(sign({n}) * sign({d}) * ((abs({n}) * 2 + abs({d})) // (abs({d}) * 2)))"
+    quotient = f"(sign({n}) * sign({d}) * ((abs({n}) * 2 + abs({d})) // nullif(abs({d}) * 2, 0)))"
     return scaled(quotient, kind)
 
 

@@ -257,11 +257,15 @@ class ExpressionCompiler:
                 side.sql if side.type == kind else f"CAST({side.sql} AS {kind.duckdb})"
                 for side in (left, right)
             )
+            if operator in "/%" and not (right.constant and right.sql.strip("0.") != ""):
+                return Value(_float_quotient(a, b, operator, kind), kind)
             return Value(f"({a} {operator} {b})", kind)
         symbol = "//" if operator == "/" else operator
         if operator == "%":
             kind = right.type
         a, b = (side.sql for side in (left, right))
+        if symbol in ("//", "%") and not (right.constant and right.sql.strip("0") != ""):
+            b = f"nullif({b}, 0)"
         if symbol in "+-*":
             wide = "HUGEINT" if kind.kind == "BIGINT" else "BIGINT"
             if left.constant and right.constant:
@@ -516,6 +520,14 @@ class ExpressionCompiler:
         exp.Anonymous: _call,
         exp.Window: _window,
     }
+
+
+def _float_quotient(a: str, b: str, operator: str, kind: Type) -> str:
+    """IEEE division: by zero it is an infinity or not a number, where DuckDB would stop."""
+    if operator == "%":
+        return f"({a} % nullif({b}, 0))"
+    zero = f"CASE WHEN {a} > 0 THEN CAST('inf' AS {kind.duckdb}) WHEN {a} < 0 THEN CAST('-inf' AS {kind.duckdb}) "
+    return f"(CASE WHEN {b} = 0 THEN {zero}WHEN {a} = 0 THEN CAST('nan' AS {kind.duckdb}) END ELSE {a} / nullif({b}, 0) END)"
 
 
 def _clause(node: Any) -> str:

@@ -169,7 +169,8 @@ class _Partials(GroupCompiler):
             return Value(f"(CASE WHEN {count} <> 0 THEN {mean} END)", kind)
         operator = "//" if kind.is_integer else "/"
         return Value(
-            f"(CASE WHEN {count} <> 0 THEN CAST({total} {operator} {count} AS {kind.duckdb}) END)", kind
+            f"(CASE WHEN {count} <> 0 THEN CAST({total} {operator} nullif({count}, 0) AS {kind.duckdb}) END)",
+            kind,
         )
 
 

@@ -453,9 +453,33 @@ class QueryCompiler:
                 closed.append(closed_test(end.sql, relation.sources))
             self.note("window top-n")
             return replace(relation, window="emitted"), scope, closed
+        first = self._keeps_first(node, scope, hints) if relation.append and relation.window is None else None
+        if first is not None and relation.sources:
+            name = first.split(".", 1)[-1]
+            if self.late == "drop":
+                test = f"{instant(name)} >= {row_watermark(relation.sources)}"
+                relation = relation.with_sql(f"SELECT * FROM ({relation.sql}) WHERE {test}")
+            if self.emission == "closed":
+                closed.append(f"{instant(name)} <= {now_watermark(relation.sources)}")
+            self.note("keep the first row by event time")
         if self._windows(node):
             relation = self.settle(relation)
         return relation, scope, closed
+
+    def _keeps_first(self, node: exp.Select, scope: Scope, hints: Hints) -> str | None:
+        """The event time of a deduplication that keeps the first row: it is final once the watermark is there."""
+        for window in self._windows(node):
+            _, order, _ = self.window_clause(window)
+            alias = window.parent.alias if isinstance(window.parent, exp.Alias) else ""
+            single = (
+                len(order) == 1 and not order[0].args.get("desc") and isinstance(order[0].this, exp.Column)
+            )
+            if _call_name(window.this) != "ROW_NUMBER" or not hints.get(alias) or not single:
+                continue
+            value = ExpressionCompiler(self, scope).resolve([part.name for part in order[0].this.parts])
+            if value is not None and value.role in ("rowtime", "window_time"):
+                return value.sql
+        return None
 
     def _drop_late(self, relation: Relation, sources: frozenset[int]) -> Relation:
         if self.late == "drop":

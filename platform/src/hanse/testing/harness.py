@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from pathlib import Path
+from struct import pack, unpack
 from types import TracebackType
 from typing import Any
 
@@ -147,9 +149,12 @@ def _plain(value: Any, kind: Type) -> Any:
         case "MAP":
             return {_key(k): _plain(v, kind.items[1]) for k, v in value.items()}
         case "TIMESTAMP_LTZ":
-            from datetime import UTC
-
             return value.astimezone(UTC)
+        case "FLOAT":
+            # the shortest text that is the same 32-bit number, not its 64-bit neighbour
+            return (
+                float(f"{value:.7g}") if unpack("f", pack("f", float(f"{value:.7g}")))[0] == value else value
+            )
         case _:
             return value
 
