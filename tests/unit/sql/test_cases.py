@@ -79,10 +79,11 @@ def steps(body: str) -> tuple[dict[str, Any], str, list[tuple[str, list[str]]]]:
 
 
 def feed(harness: ProjectionHarness, source: str, lines: list[str]) -> None:
-    """Feed the lines one row a batch, so that nothing may depend on batches."""
-    for line in lines:
-        kind = line[:2] if line[0] in "+-" else "+I"
-        harness.feed(source, [json.loads(line[2:] if line[0] in "+-" else line)], [kind])
+    """Feed the lines three rows a batch, so that nothing may depend on where batches end."""
+    kinds = [line[:2] if line[0] in "+-" else "+I" for line in lines]
+    rows = [json.loads(line[2:] if line[0] in "+-" else line) for line in lines]
+    for at in range(0, len(rows), 3):
+        harness.feed(source, rows[at : at + 3], kinds[at : at + 3])
 
 
 @pytest.mark.parametrize(("common", "body"), list(load()))

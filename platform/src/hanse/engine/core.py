@@ -60,11 +60,11 @@ class Engine:
     def _register(self) -> None:
         known = first_row(self.con, "SELECT 1 FROM duckdb_functions() WHERE function_name = 'hanse_sessions'")
         if known is None:
-            numbers: Any = "BIGINT[]"
-            self.con.create_function(
+            con: Any = self.con
+            con.create_function(
                 "hanse_sessions",
                 sessions,
-                [numbers, numbers, "BIGINT"],
+                ["BIGINT[]", "BIGINT[]", "BIGINT"],
                 "BIGINT[][]",
                 null_handling="special",
             )
