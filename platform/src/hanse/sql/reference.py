@@ -90,6 +90,11 @@ def page() -> str:
         "`emission` is `update` (open windows are shown) or `closed` (a window is shown once the watermark passes its end); "
         "`late` is `keep` or `drop` (a row is dropped for each window that has closed, not for all of its windows).",
         "",
+        "## Numbers",
+        "",
+        "Integers divide to integers, `AVG` of integers is an integer, casts to integers truncate. An integer or decimal divided by "
+        "zero is NULL, a double an infinity (Flink stops the job at the first). Sums that leave their type are an error and change nothing.",
+        "",
         "## Constructs",
         "",
         "Modes: *incremental* works on the batch and a small state, *full* recomputes and takes the difference. "
