@@ -11,7 +11,7 @@ from uuid import UUID
 from hanse.domain.discovery import load
 from hanse.domain.storage import EventSerializer
 from hanse.errors import ConfigError, HanseError, SchemaError
-from hanse.ports.event_log import TopicSpec
+from hanse.log.declared import spec_of
 from hanse.ports.event_store import RELAY
 from hanse.relay.avro import Memory
 from hanse.relay.records import Origin, Produced, Rows, TopicWriter, read_schema
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hanse.domain.messages import Event
     from hanse.domain.subjects import SubjectKeys
     from hanse.model.envelope import Envelope
-    from hanse.model.mesh import Domain, Topic
+    from hanse.model.mesh import Domain
     from hanse.ports.event_log import EventLog
     from hanse.ports.event_store import EventStore, StoredEvent
     from hanse.ports.schema_registry import SchemaRegistry
@@ -115,7 +115,7 @@ class Relay:
                 registered = self._registry.register(topic.subject, text)
                 self._writers[topic.name] = TopicWriter(topic, registered, memory)
             for topic in texts:
-                self._log.create_topic(_spec(topic))
+                self._log.create_topic(spec_of(topic))
             self.position = self._store.relayed(RELAY)
         except BaseException:
             self.stop()
@@ -286,13 +286,3 @@ def relay_domain(mesh: Mesh, domain_name: str) -> Relayed:
     """Relay everything that a domain has committed, then stop. Raises RelayHeld when another relay runs."""
     with open_relay(mesh, domain_name) as relay:
         return relay.drain()
-
-
-def _spec(topic: Topic) -> TopicSpec:
-    return TopicSpec(
-        topic.full_name,
-        partitions=topic.partitions,
-        cleanup="compact" if topic.kind == "state" else "delete",
-        retention_ms=topic.retention_ms,
-        retention_bytes=topic.retention_bytes,
-    )
