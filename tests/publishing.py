@@ -194,9 +194,15 @@ def bench(root: Path, product: Product | None = None, **kwargs: Any) -> Iterator
 
 
 def work(
-    root: str, place: str, stop: bool, rows: list[tuple[str, int | None]], large: int, append: bool
+    root: str,
+    place: str,
+    stop: bool,
+    rows: list[tuple[str, int | None]],
+    large: int,
+    append: bool,
+    release: int | None,
 ) -> None:
-    """In a process of its own: feed batch 1 and publish; killed, or stopped, at `place`."""
+    """In a process of its own: feed batch 1 and publish, or release; killed, or stopped, at `place`."""
     from hanse.errors import StaleWriter
     from hanse.publish import failpoints, positions
 
@@ -210,7 +216,10 @@ def work(
     with bench(Path(root), product, append=append) as made:
         made.feed(rows, batch=1)
         try:
-            made.publish()
+            if release is not None:
+                made.publisher.release(made.con, made.sink, release, "agreed")
+            else:
+                made.publish()
         except StaleWriter:
             os._exit(3)
 
@@ -219,7 +228,7 @@ def start(root: Path, place: str, rows: list[tuple[str, int | None]], **kwargs: 
     """Start `work`; imports happen once, in the fork server."""
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
-    arguments = {"stop": False, "large": 200_000, "append": False} | kwargs
+    arguments = {"stop": False, "large": 200_000, "append": False, "release": None} | kwargs
     process = context.Process(target=work, args=(str(root), place), kwargs={"rows": rows, **arguments})
     process.start()
     return process

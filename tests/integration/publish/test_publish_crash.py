@@ -108,6 +108,37 @@ def test_killed_while_rejecting(tmp_path: Path, place: str) -> None:
         assert made.rows() == expected(FIRST, [("bad", 1)], append=False)
 
 
+@pytest.mark.parametrize("place", ["audit-set", "sealed", "main-moved", "set-aside", "recorded"])
+def test_killed_while_releasing(tmp_path: Path, place: str) -> None:
+    """Before main moves the release has not happened and can be repeated; after, it stands with its reason."""
+    prepared(tmp_path, append=False)
+    with bench(tmp_path) as made:
+        for batch, row in enumerate([("bad", -1), ("worse", -2)], 2):
+            made.feed([row], batch=batch)
+            with pytest.raises(PublicationRejected):
+                made.publish()
+    process = start(tmp_path, place, [("later", 9)], release=2)
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    released = expected(FIRST, [("bad", -1)], append=False)
+    with bench(tmp_path) as made:
+        if place in ("audit-set", "sealed"):
+            assert made.rows() == expected(FIRST, append=False)
+            made.publisher.release(made.con, made.sink, 2, "agreed")
+        assert made.rows() == released
+        made.feed([("bad", 1), ("worse", 2)], batch=4)
+        made.publish()
+        assert made.rows() == expected(FIRST, [("bad", 1), ("worse", 2), ("later", 9)], append=False)
+        states = {e.seq: (e.state, e.note) for e in made.reader.history("d.p")}
+        assert states == {
+            1: ("published", ""),
+            2: ("released", "agreed"),
+            3: ("rejected", ""),
+            4: ("published", ""),
+        }
+        assert no_strays(made) == []
+
+
 @pytest.mark.parametrize("guard", ["lease", "table"])
 def test_a_zombie_woken_before_the_move_cannot_publish(
     tmp_path: Path, guard: str, monkeypatch: pytest.MonkeyPatch

@@ -314,7 +314,7 @@ class Publisher:
         if not verdict.passed:
             self._reject(con, sink, pending, snapshot, verdict)
             raise Rejected(self.name, pending.seq, snapshot.snapshot_id, verdict)
-        self._move(pending.seq, pending.pub_id, pending.base, snapshot)
+        self._move(pending, snapshot)
         reach("main-moved")
         return self._record(con, sink, pending, snapshot)
 
@@ -322,13 +322,14 @@ class Publisher:
         paths = [e.data_file.file_path for e in snapshots.entries(table.io, snapshot)]
         return {path: files.digest(path) for path in paths if f"/{pending.pub_id}-" in path}
 
-    def _move(self, seq: int, pub_id: str, base: int | None, snapshot: Snapshot) -> None:
+    def _move(self, pending: Pending, snapshot: Snapshot, *more: Any) -> None:
         digest = files.digest(snapshot.manifest_list)[0]
         self._commit(
-            [snapshots.on_ref(MAIN, base), snapshots.on_ref(AUDIT, snapshot.snapshot_id)],
+            [snapshots.on_ref(MAIN, pending.base), snapshots.on_ref(AUDIT, snapshot.snapshot_id)],
             [
                 snapshots.set_ref(MAIN, snapshot.snapshot_id),
-                snapshots.set_properties({HEAD: f"{seq}/{pub_id}/{digest}"}),
+                snapshots.set_properties({HEAD: f"{pending.seq}/{pending.pub_id}/{digest}"}),
+                *more,
             ],
         )
 
@@ -355,7 +356,7 @@ class Publisher:
 
         Raises PublicationError when it is unknown or readers have moved on since.
         """
-        self.recover(con, sink)
+        self._settle(con, sink, seq)
         table = self.table()
         pending = state.rejected(con, seq)
         tagged = snapshots.ref(table.metadata, f"rejected-{seq}")
@@ -367,33 +368,39 @@ class Publisher:
                 got="none of that number" if pending is None else "readers have moved on since",
                 fix=f"hanse product retry {self.name}",
             )
+        pending = replace(pending, note=reason)
+        # first the branch: a pending publication that is not on it would be written anew, over these files
+        if snapshots.ref(table.metadata, AUDIT) != snapshot.snapshot_id:
+            self._commit([], [snapshots.set_ref(AUDIT, snapshot.snapshot_id)])
+        reach("audit-set")
         with state.transaction(con):
             state.freeze(con, sink, pending.watermark)
             if pending.whole:
                 con.execute(f"CREATE OR REPLACE TABLE hanse.publish_whole AS SELECT * FROM {sink.output}")
             state.store(con, pending)
-        if snapshots.ref(table.metadata, AUDIT) != snapshot.snapshot_id:
-            self._commit([], [snapshots.set_ref(AUDIT, snapshot.snapshot_id)])
-        self._move(seq, pending.pub_id, pending.base, snapshot)
-        self._commit([], [snapshots.drop_ref(f"rejected-{seq}")])
-        return self._record(con, sink, pending, snapshot, outcome="released", note=reason)
+        reach("sealed")
+        self._move(pending, snapshot, snapshots.drop_ref(f"rejected-{seq}"))
+        reach("main-moved")
+        return self._record(con, sink, pending, snapshot)
+
+    def _settle(self, con: duckdb.DuckDBPyConnection, sink: SinkState, seq: int) -> None:
+        """Finish what a crash left; if that was the release of `seq`, its check refuses it once more."""
+        try:
+            self.recover(con, sink)
+        except Rejected as error:
+            if error.seq != seq:
+                raise
 
     def _record(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        sink: SinkState,
-        pending: Pending,
-        snapshot: Snapshot,
-        *,
-        outcome: State = "published",
-        note: str = "",
+        self, con: duckdb.DuckDBPyConnection, sink: SinkState, pending: Pending, snapshot: Snapshot
     ) -> Publication:
         """Step 7, and what may be repeated: rows set aside, history, expiry."""
         self._set_aside(con, sink, pending, snapshot)
         reach("set-aside")
         verdict = self.lakehouse.verdicts.get(pending.table_uuid, snapshot.snapshot_id)
         assert verdict is not None
-        entry = self._entry(pending, snapshot, outcome, _moved(self.table(), snapshot), verdict, note)
+        outcome: State = "published" if verdict.passed else "released"
+        entry = self._entry(pending, snapshot, outcome, _moved(self.table(), snapshot), verdict)
         self.lakehouse.verdicts.record(self.name, entry)
         with state.transaction(con):
             if outcome == "released":
@@ -450,7 +457,6 @@ class Publisher:
         outcome: State,
         at: datetime,
         verdict: Verdict,
-        note: str = "",
     ) -> SnapshotInfo:
         properties = _summary(snapshot)
         return SnapshotInfo(
@@ -465,7 +471,7 @@ class Publisher:
             contract_version=pending.contract_version,
             code_version=pending.code_version,
             state=outcome,
-            note=note,
+            note=pending.note if outcome == "released" else "",
             pub_id=pending.pub_id,
             table_uuid=pending.table_uuid,
             verdict=verdict,

@@ -55,7 +55,7 @@ class Context:
 class Pending:
     """A sealed publication. `base` is main's snapshot; `watermark` the highest `_seq` it holds.
 
-    `whole`: its rows are those of `publish_whole`, not those of the delta.
+    `whole`: its rows are those of `publish_whole`, not those of the delta. `note`: why an operator released it.
     """
 
     pub_id: str
@@ -71,6 +71,7 @@ class Pending:
     deletes: int
     whole: bool = False
     watermark: int = 0
+    note: str = ""
 
 
 _TABLES = """
