@@ -15,11 +15,29 @@ from hanse_governance.planning import Job
 from hanse_governance.plans import Plan, Refusal
 
 Columns = Mapping[str, tuple[tuple[str, str], ...]]
+_MOST_TEXT = 300
 
 
 def plan_job(job: Job) -> dict[str, Any]:
-    """The plan of one job as plain values, so that another process can give it back."""
-    return plan_one(*job).as_dict()
+    """The plan of one job as plain values, so that another process can give it back.
+
+    A breakdown of the planner is an answer too: it must not hide what is found in the rest of the mesh.
+    """
+    try:
+        return plan_one(*job).as_dict()
+    except Exception as error:  # noqa: BLE001
+        return Plan(refusal=_breakdown(error), failed=True).as_dict()
+
+
+def _breakdown(error: Exception) -> Refusal:
+    lines = str(error).splitlines() or [""]
+    told = f"{type(error).__name__}: {lines[0][:_MOST_TEXT]}".removesuffix(": ")
+    return Refusal(
+        f"the planner broke down: {told}",
+        1,
+        1,
+        "write the query differently, and report this as a fault of Hanse",
+    )
 
 
 def plan_one(model: MeshModel, product: Product, text: str, columns: Columns) -> Plan:

@@ -76,9 +76,15 @@ class Planner:
         return plan
 
     def save(self) -> None:
-        """Keep the plans that were used."""
-        if self._used.keys() != self._kept.keys():
-            self._cache.keep_plans(self._used)
+        """Keep the plans that were used, without those that failed: the next run tries them again."""
+        good = {key: plan for key, plan in self._used.items() if not plan["failed"]}
+        if good.keys() != self._kept.keys():
+            self._cache.keep_plans(good)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the planner broke down on a projection that was asked for."""
+        return any(plan["failed"] for plan in self._used.values())
 
     def _plan_all(self, products: tuple[Product, ...], columns: _Columns) -> dict[str, Plan]:
         plans: dict[str, Plan] = {}

@@ -24,8 +24,9 @@ class Plan:
     `lineage` gives for each output column the (table, column) pairs that it comes from, `values` those
     of them whose values can be seen in it (a COUNT shows none), `filters` the pairs that decide which
     rows there are (conditions, joins, groupings). `fingerprints` are the rules in the text, normalised.
-    `open_joins` are the pairs of tables that are joined without a bound in time. `updates` tells that rows change after they were given. `refusal` is the planner's no; `unsupported`
-    tells why the platform cannot run a projection that is fine in itself.
+    `open_joins` are the pairs of tables that are joined without a bound in time. `updates` tells that rows
+    change after they were given. `refusal` is the planner's no; `unsupported` tells why the platform cannot
+    run a projection that is fine in itself. `failed` tells that the planner broke down, and the refusal how.
     """
 
     tables: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Plan:
     open_joins: tuple[tuple[str, str], ...] = ()
     updates: bool = False
     unsupported: Refusal | None = None
+    failed: bool = False
 
     def seen_in(self, column: str) -> tuple[tuple[str, str], ...]:
         """(table, column) pairs whose values can be seen in an output column."""
@@ -56,6 +58,7 @@ class Plan:
             "fingerprints": list(self.fingerprints),
             "open_joins": [list(pair) for pair in self.open_joins],
             "updates": self.updates,
+            "failed": self.failed,
         }
 
     @classmethod
@@ -73,6 +76,7 @@ class Plan:
             fingerprints=tuple(values["fingerprints"]),
             open_joins=tuple((p[0], p[1]) for p in values["open_joins"]),
             updates=values["updates"],
+            failed=values["failed"],
         )
 
 

@@ -145,13 +145,15 @@ def check_mesh(
     if kept is not None:
         report = Report.from_dict(root, kept, commit)
     else:
-        report = _run(root, commit, day, cache)
-        cache.keep(key, report.as_dict())
+        report, lasting = _run(root, commit, day, cache)
+        if lasting:
+            cache.keep(key, report.as_dict())
     report.seconds = time.perf_counter() - started
     return report
 
 
-def _run(root: Path, commit: str | None, today: dt.date, cache: RunCache) -> Report:
+def _run(root: Path, commit: str | None, today: dt.date, cache: RunCache) -> tuple[Report, bool]:
+    """The report, and whether the same mesh would give it again: a breakdown of the planner may pass."""
     with Planner(cache) as planner:
         planner.expect(root)
         if commit is None:
@@ -161,7 +163,7 @@ def _run(root: Path, commit: str | None, today: dt.date, cache: RunCache) -> Rep
                 report = check_folders(root, old, today, planner)
             report.base = commit
         planner.save()
-    return report
+    return report, not planner.failed
 
 
 def check_folders(root: Path, base: Path | None, today: dt.date, planner: Planner | None = None) -> Report:

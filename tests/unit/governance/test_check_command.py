@@ -8,12 +8,16 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from hanse.model.mesh import MeshModel, Product
+from hanse_governance import plan_one
 from hanse_governance.cli import check
+from hanse_governance.plans import Plan
 from hanse_governance.policy import all_policies
 
 BASE = Path(__file__).parent / "meshes" / "base"
@@ -280,6 +284,30 @@ def test_an_unchanged_mesh_is_answered_from_the_cache(mesh: Path) -> None:
         path.write_bytes(b"{torn")
     edit(mesh, SCHEMA, "OrderPlaced", "PlaceOrder")
     assert run("--format", "json").output == first
+
+
+def test_a_breakdown_of_the_planner_is_a_finding_beside_the_others(
+    mesh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = plan_one.plan_one
+
+    def breaking(model: MeshModel, product: Product, *more: Any) -> Plan:
+        if product.name == "orders_by_state":
+            raise KeyError("a fault of ours\nand more")
+        return whole(model, product, *more)
+
+    edit(mesh, SCHEMA, "OrderPlaced", "PlaceOrder")
+    with monkeypatch.context() as patched:
+        patched.setattr(plan_one, "plan_one", breaking)
+        result = run("--format", "json")
+    assert result.exit_code == 1
+    findings = json.loads(result.stdout)["findings"]
+    broken = next(f for f in findings if f["code"] == "SQL001")
+    assert broken["subject"] == "orders.orders_by_state"
+    assert "KeyError" in broken["what"] and "a fault of ours" in broken["what"]
+    assert any(f["code"] == "SCH003" for f in findings)
+    again = json.loads(run("--format", "json").stdout)
+    assert [f["code"] for f in again["findings"]].count("SQL001") == 0
 
 
 def test_output_goes_to_a_file(mesh: Path) -> None:

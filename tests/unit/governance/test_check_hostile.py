@@ -45,7 +45,9 @@ PLANNER = Planner(RunCache(None))
 
 
 def check(root: Path, base: Path | None = BASE) -> Report:
-    return check_folders(root, base, TODAY, PLANNER)
+    report = check_folders(root, base, TODAY, PLANNER)
+    assert not PLANNER.failed
+    return report
 
 
 def mutated(text: str, chance: random.Random) -> str:
