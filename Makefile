@@ -6,6 +6,9 @@ UV := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
 RUN := $(UV) run --no-sync
 DATA ?=
 
+# Compiled modules start seconds faster, so let Python write them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check lint bench dagster setup clean
 
 help: ## Show this help
