@@ -233,7 +233,7 @@ _JSON = """
 
 _OTHER = """
     can_cast_implicitly coalesce constant_or_null gen_random_uuid if ifnull nullif pg_typeof typeof uuid
-    uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7
+    uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7 version
     """
 
 SCALARS = frozenset("".join((_NUMBERS, _TEXT, _TIME, _NESTED, _JSON, _OTHER)).split())

@@ -199,7 +199,6 @@ SELECT system.main.current_setting('memory_limit')
 SELECT current_setting('memory_limit')
 SELECT current_setting('temp_directory')
 SELECT getvariable('x')
-SELECT version()
 SELECT current_user
 SELECT session_user
 SELECT current_role

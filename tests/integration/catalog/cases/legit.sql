@@ -186,3 +186,4 @@ DESCRIBE SELECT state FROM orders.orders
 SUMMARIZE orders.orders_by_state
 SUMMARIZE SELECT total FROM orders.orders
 EXPLAIN SELECT state, count(*) FROM orders.orders GROUP BY state
+SELECT version()
