@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import AsyncGenerator
@@ -21,7 +22,7 @@ from hanse.errors import ConfigError, HanseError
 
 from . import api, pages, problems
 from .catalog import Catalog
-from .security import BodyTooLarge, Guarded
+from .security import BodyTooLarge, Guarded, protect
 from .sql.pool import PoolSettings
 from .sql.service import Limits
 from .tokens import Tokens
@@ -30,6 +31,7 @@ from .view import MeshView
 if TYPE_CHECKING:
     from hanse.bootstrap import Mesh
 
+_LOG = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
 
 
@@ -54,7 +56,10 @@ def create_app(
         try:
             yield
         finally:
-            await asyncio.gather(warming, return_exceptions=True)
+            catalog.closing.set()
+            [failed] = await asyncio.gather(warming, return_exceptions=True)
+            if isinstance(failed, Exception):  # readers met it too, each in an answer of their own
+                _LOG.warning("the catalog could not read its products ahead", exc_info=failed)
             await catalog.queries.close()
 
     app = FastAPI(
@@ -145,5 +150,8 @@ def _on_large(_: Request, __: Exception) -> Response:
 def _on_crash(request: Request, _: Exception) -> Response:
     detail = "the catalog made a mistake; its log says more"
     if _wants_page(request):
-        return pages.error_page(request, 500, HanseError(detail))
-    return problems.plain(500, detail)
+        response = pages.error_page(request, 500, HanseError(detail))
+    else:
+        response = problems.plain(500, detail)
+    protect(response.headers)  # this answer is made outside of all middleware
+    return response

@@ -13,7 +13,7 @@ from hanse.errors import HanseError
 from hanse.model.mesh import Domain, Product
 
 from .access import Reader
-from .health import Health, HealthBoard
+from .health import Budget, Health, HealthBoard
 from .lineage import Lineage
 from .problems import NotFound
 from .profile import Values
@@ -22,7 +22,6 @@ from .sql.pool import PoolSettings
 from .sql.service import Limits, QueryService
 from .view import MeshView
 
-HEALTH_BUDGET = 0.05  # seconds a list may spend on asking for health
 FACETS = ("domain", "owner", "tag", "lifecycle", "classification", "state")
 
 
@@ -68,6 +67,7 @@ class Catalog:
         self.sandbox_problem: HanseError | None = None
         self.profiles: dict[tuple[str, str], dict[str, Values]] = {}
         self.started = time.time()
+        self.closing = threading.Event()
         self._lock = threading.Lock()
         self._revision: str | None = None
         self._index: SearchIndex | None = None
@@ -119,9 +119,9 @@ class Catalog:
         products = {p.full_name: p for p in self.view.products() if reader.may_see(p)}
         found = self.search(q, reader) if q.strip() else None
         names: Iterable[str] = products if found is None else _product_names(found)
-        until = time.monotonic() + HEALTH_BUDGET
+        budget = Budget.from_now()
         everything = [
-            Listed(products[n], self.health.known(products[n], until)) for n in names if n in products
+            Listed(products[n], self.health.known(products[n], budget)) for n in names if n in products
         ]
         chosen = {facet: values for facet, values in (chosen or {}).items() if values}
         fits = [item for item in everything if _fits(item, chosen)]
@@ -135,12 +135,14 @@ class Catalog:
         return [p.full_name for p in self.view.products() if full in p.inputs and reader.may_see(p)]
 
     def warm(self) -> None:
-        """Do once what the first reader would wait for: the index, and the libraries that read a product."""
+        """Do once what the first reader would wait for: index, all health, the libraries that read a product."""
         self._current()
-        for product in self.view.products()[:20]:
-            if self.health.of(product).published is not None:
-                self.view.scan(product.full_name)
+        loaded = False
+        for product in self.view.products():
+            if self.closing.is_set():
                 return
+            if self.health.of(product).published is not None and not loaded:
+                loaded = self.view.scan(product.full_name) is not None
 
     def status(self) -> dict[str, Any]:
         """For the health answer."""

@@ -12,6 +12,8 @@ from hanse.model.mesh import Product
 from .view import Lag, MeshView, Snapshot
 
 State = Literal["met", "at risk", "broken", "unknown"]
+RENEW_SECONDS = 0.05
+LEARN_SECONDS = 1.5
 _ORDER: dict[State, int] = {"broken": 0, "at risk": 1, "unknown": 2, "met": 3}
 
 
@@ -112,6 +114,20 @@ def _sentence(product: Product, worst: Promise, published: Snapshot | None, lag:
     return f"Every promise holds: {behind}, all checks passed."
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Until when a list may ask (monotonic seconds): for health known before, and for health never asked for."""
+
+    renew: float
+    learn: float
+
+    @classmethod
+    def from_now(cls) -> Budget:
+        """What one list may spend."""
+        now = time.monotonic()
+        return cls(now + RENEW_SECONDS, now + LEARN_SECONDS)
+
+
 class HealthBoard:
     """Health of every product, each asked for again after `ttl` seconds."""
 
@@ -131,11 +147,11 @@ class HealthBoard:
         self._known[name] = (now, health)
         return health
 
-    def known(self, product: Product, deadline: float) -> Health | None:
-        """The health if it is known or can still be asked for before `deadline` (monotonic seconds)."""
-        if time.monotonic() < deadline:
-            return self.of(product)
+    def known(self, product: Product, budget: Budget) -> Health | None:
+        """The health if it is known, or if there still is time to ask for it."""
         known = self._known.get(product.full_name)
+        if time.monotonic() < (budget.renew if known else budget.learn):
+            return self.of(product)
         return known[1] if known else None
 
 

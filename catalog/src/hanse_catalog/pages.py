@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -19,9 +18,9 @@ from hanse.errors import HanseError
 from hanse.model.mesh import Column, Product
 
 from .api import Text, Values, catalog_of, given_parameters, reader_of
-from .catalog import FACETS, HEALTH_BUDGET, Catalog, Listed
+from .catalog import FACETS, Catalog, Listed
 from .changes import compare
-from .health import Health
+from .health import Budget, Health
 from .lineage import Lineage
 from .present import page_of
 from .problems import NotFound
@@ -350,8 +349,8 @@ def domain(request: Request, name: str) -> Response:
     catalog, reader = catalog_of(request), reader_of(request)
     found = catalog.domain(name)
     visible = [p for p in catalog.view.products() if reader.may_see(p)]
-    until = time.monotonic() + HEALTH_BUDGET
-    items = [Listed(p, catalog.health.known(p, until)) for p in visible if p.domain == name]
+    budget = Budget.from_now()
+    items = [Listed(p, catalog.health.known(p, budget)) for p in visible if p.domain == name]
     readers = {t.full_name: [p.full_name for p in visible if t.full_name in p.inputs] for t in found.topics}
     elsewhere = {
         term: [d.name for d in catalog.view.domains() if d.name != name and term in d.language]

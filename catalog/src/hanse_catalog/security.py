@@ -30,6 +30,12 @@ MAX_TARGET = 32 * 1024
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 
 
+def protect(headers: MutableHeaders) -> None:
+    """Add the headers that every response carries."""
+    for name, value in _HEADERS.items():
+        headers.setdefault(name, value)
+
+
 class Guarded:
     """ASGI middleware: refuses foreign hosts, odd methods and large bodies; adds the headers."""
 
@@ -45,9 +51,7 @@ class Guarded:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                protect(MutableHeaders(scope=message))
             await send(message)
 
         refusal = self._refusal(scope)

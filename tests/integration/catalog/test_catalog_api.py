@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,9 +16,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from hanse.errors import ConfigError
+from hanse_catalog.access import ANONYMOUS
 from hanse_catalog.app import create_app
+from hanse_catalog.catalog import Catalog
 from hanse_catalog.sql.pool import PoolSettings
 from hanse_catalog.sql.service import Limits
+from hanse_catalog.view import Lag
 from helpers.catalog_mesh import SampleMesh
 
 
@@ -283,6 +287,33 @@ def test_every_answer_carries_the_security_headers(client: TestClient) -> None:
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_a_mistake_of_the_catalog_carries_the_security_headers(tmp_path: Path, accept: str) -> None:
+    app = create_app(SampleMesh(tmp_path))
+
+    @app.get("/mistake")
+    def mistake() -> None:
+        raise KeyError("secret detail")
+
+    answer = TestClient(app, raise_server_exceptions=False).get("/mistake", headers={"accept": accept})
+    assert answer.status_code == 500
+    assert answer.headers["content-type"].startswith(("text/html", "application/problem"))
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert "secret" not in answer.text
+
+
+def test_the_first_list_knows_the_state_of_slow_products(tmp_path: Path) -> None:
+    class Slow(SampleMesh):
+        def lag(self, full_name: str) -> Lag | None:
+            time.sleep(0.06)
+            return super().lag(full_name)
+
+    listing = Catalog(Slow(tmp_path)).listing(ANONYMOUS)
+    assert listing.total > 2
+    assert all(item.health is not None for item in listing.items)
 
 
 @pytest.mark.parametrize(
