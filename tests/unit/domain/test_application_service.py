@@ -4,6 +4,7 @@ import multiprocessing
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import pytest
 
 from hanse.domain import (
     Accepted,
+    Command,
     CommandRejected,
     Money,
     Rejected,
     Request,
     RetryPolicy,
 )
+from hanse.domain import command as command_class
+from hanse.domain.codec import check_message
 from hanse.domain.subjects import SubjectKeys
 from hanse.errors import ConcurrencyConflict, StoreError
 from hanse.ports.event_store import StoredEvent
@@ -197,6 +201,7 @@ def test_a_mistyped_field_is_named(world: World) -> None:
         (Open(shop_id="s1", **wrong), "owner: expected str, got int"),
         (Open(shop_id="s1", owner="Ana", lines=nested), "lines[0].price: expected Money, got str"),
         (Open(shop_id="s1", owner="Ana", at=naive), "at: expected a moment with time zone"),
+        (Open(shop_id="s1", owner="Ana\ud800"), "owner: expected text without lone surrogates"),
     ]
     for command, problem in cases:
         with pytest.raises(CommandRejected) as caught:
@@ -206,9 +211,35 @@ def test_a_mistyped_field_is_named(world: World) -> None:
     assert world.store.head() == 0
 
 
+@command_class
+class Count(Command):
+    shop_id: str
+    many: int = 0
+    share: float = 0.0
+    price: Decimal = Decimal(0)
+    signs: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"many": 10**5_000}, "many: expected an integer of 64 bits, got a larger one"),
+        ({"share": float("nan")}, "share: expected a finite number, got 'nan'"),
+        ({"price": Decimal("sNaN")}, "price: expected a finite number, got 'sNaN'"),
+        ({"price": Decimal("-Infinity")}, "price: expected a finite number, got '-Infinity'"),
+        ({"signs": ("é", "\udc80")}, r"signs[1]: expected text without lone surrogates, got '\udc80'"),
+    ],
+)
+def test_a_value_that_cannot_be_stored_is_named(given: dict[str, Any], problem: str) -> None:
+    with pytest.raises(CommandRejected) as caught:
+        check_message(Count(shop_id="s1", **given))
+    assert (caught.value.rule, caught.value.message) == ("command-malformed", problem)
+    check_message(Count(shop_id="é", many=-(1 << 63), share=1e300, price=Decimal("1e30"), signs=("💶", "")))
+
+
 def test_a_command_without_a_home_is_rejected(world: World) -> None:
     no_text: Any = 7
-    for command in (Unheard(shop_id="s1"), Close(shop_id=no_text)):
+    for command in (Unheard(shop_id="s1"), Close(shop_id=no_text), Close(shop_id="\udfff")):
         with pytest.raises(CommandRejected, match="command-unknown"):
             world.service.handle(command)
 

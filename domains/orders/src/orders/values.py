@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hanse.domain import Money, ValueObject, require, value
 
+MOST = 9_999
+"""Of items in an order and of instalments: what the topics' 32-bit fields hold, and no order has."""
 PAYMENT_TYPES = frozenset({"credit_card", "boleto", "voucher", "debit_card"})
 
 
@@ -19,7 +21,7 @@ class Item(ValueObject):
     freight: Money
 
     def __post_init__(self) -> None:
-        require(self.number >= 1, "item-number", "items are numbered from 1")
+        require(1 <= self.number <= MOST, "item-number", f"items are numbered from 1 to {MOST}")
 
 
 @value
@@ -36,7 +38,9 @@ class Payment(ValueObject):
             "payment-type-known",
             f"a payment is one of {', '.join(sorted(PAYMENT_TYPES))}, not {self.type!r}",
         )
-        require(self.installments >= 0, "payment-installments", "instalments are not negative")
+        require(
+            0 <= self.installments <= MOST, "payment-installments", f"instalments number from 0 to {MOST}"
+        )
 
 
 def state_code(text: str) -> str:

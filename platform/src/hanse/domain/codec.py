@@ -9,7 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from math import isfinite
+from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from hanse.domain.messages import PersonalMark
@@ -85,7 +86,7 @@ def decoder(cls: type) -> Decoder:
 
 @cache
 def checker(cls: type) -> Check:
-    """The function that finds the first field whose value has not the type it is annotated with.
+    """The function that finds the first field whose value has another type than annotated, or cannot be stored.
 
     It returns one line (path, expected, got) or None.
     """
@@ -96,7 +97,7 @@ def checker(cls: type) -> Check:
             return _mistyped(path, cls.__name__, instance)
         for name, quick, test in plan:
             item = getattr(instance, name)
-            if type(item) is not quick:
+            if type(item) is not quick or (quick is str and not item.isascii()):
                 problem = test(item, f"{path}.{name}" if path else name)
                 if problem:
                     return problem
@@ -202,20 +203,46 @@ def _check_of(hint: Any) -> Check:
         nested = checker(inner)  # pyright: ignore[reportArgumentType]
         return (lambda item, path: None if item is None else nested(item, path)) if optional else nested
 
+    limit = _LIMITS.get(inner)
+
     def check_one(item: Any, path: str) -> str | None:
-        if type(item) is inner or (item is None and optional):
-            if inner is datetime and item is not None and item.tzinfo is None:
-                return f"{path}: expected a moment with time zone, got {item}"
+        if item is None and optional:
             return None
-        return _mistyped(path, inner.__name__, item)
+        if type(item) is not inner:
+            return _mistyped(path, inner.__name__, item)
+        wanted = limit(item) if limit else None
+        if wanted is None:
+            return None
+        got = "a larger one" if inner is int else ascii(str(item)[:40])
+        return f"{path}: expected {wanted}, got {got}"
 
     return check_one
 
 
+def is_text(item: object) -> TypeGuard[str]:
+    """Whether it is a string that UTF-8 can hold: one without lone surrogates."""
+    if type(item) is not str:
+        return False
+    try:
+        return item.isascii() or bool(item.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+_LIMITS: dict[Any, Callable[[Any], str | None]] = {
+    str: lambda item: None if is_text(item) else "text without lone surrogates",
+    int: lambda item: None if -(1 << 63) <= item < 1 << 63 else "an integer of 64 bits",
+    float: lambda item: None if isfinite(item) else "a finite number",
+    Decimal: lambda item: None if item.is_finite() else "a finite number",
+    datetime: lambda item: None if item.tzinfo else "a moment with time zone",
+}
+"""What a value must be for the store to give it back as it was, beyond its type."""
+
+
 def _quick_type(hint: Any) -> type | None:
-    """The type whose instances need no closer look."""
+    """The type whose instances need no closer look; of texts only those in ASCII."""
     inner = _strip(hint)
-    return inner if isinstance(inner, type) and inner in (*_PLAIN, Decimal, date, UUID) else None
+    return inner if isinstance(inner, type) and inner in (str, bool, date, UUID) else None
 
 
 def _element(hint: Any) -> Any:

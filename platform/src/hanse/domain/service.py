@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from hanse.domain.aggregate import Aggregate
-from hanse.domain.codec import check_message
+from hanse.domain.codec import check_message, is_text
 from hanse.domain.messages import Command, Event
 from hanse.domain.storage import EventSerializer
 from hanse.errors import CommandRejected, ConcurrencyConflict, SubjectForgotten
@@ -207,7 +207,7 @@ class ApplicationService:
     def _address(self, command: Command) -> tuple[type[Aggregate], UUID] | None:
         cls = self._application.commands.get(type(command))
         identity = getattr(command, cls.identity) if cls else None
-        if cls is None or type(identity) is not str:
+        if cls is None or not is_text(identity):
             return None
         return cls, cls.stream_id(identity)
 
