@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,15 +17,30 @@ import yaml
 
 from hanse.bootstrap import Mesh
 from hanse.descriptors import load_mesh
-from hanse.errors import ConfigError
+from hanse.domain import Command, ValueObject, command, require, value
+from hanse.errors import CommandRejected, ConfigError
 from hanse.publish.reader import Reader
 from hanse.runtime import run_product
 from hanse.scaffold import domain_new, mesh_new, product_new
-from hanse.scaffold.feed import feed
+from hanse.scaffold.feed import build, feed
 from hanse.scaffold.names import domain_name, product_name
 from hanse_governance.runner import check_folders
 
 TODAY = dt.date(2026, 6, 1)
+
+
+@value
+class Weight(ValueObject):
+    grams: int
+
+    def __post_init__(self) -> None:
+        require(self.grams > 0, "weight-positive", "a parcel has a weight")
+
+
+@command
+class Weigh(Command):
+    parcel_id: str
+    weight: Weight
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +113,7 @@ def test_a_domain_is_fed_through_its_aggregate(mesh: Path) -> None:
         ("{", "the line is not JSON"),
         ("[]", "the line names no command"),
         ('{"command": "Erase"}', "the line names no command"),
+        ('{"command": ["RecordClaim"]}', "the line names no command"),
         ('{"command": "RecordClaim", "claim_id": "1"}', "is missing"),
         (
             '{"command": "RecordClaim", "claim_id": "1", "reason": "x", "amount": "much", '
@@ -113,6 +130,46 @@ def test_a_bad_line_names_its_place(mesh: Path, tmp_path: Path, line: str, messa
         feed(opened, "claims", path)
     assert caught.value.where
     assert f"{path}:2" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("amount", "rule"),
+    [
+        ("1E30", "amount-in-bounds"),
+        ("1000000000000000.00", "amount-in-bounds"),
+        ("NaN", "command-malformed"),
+        ("1E-40", "amount-in-cents"),
+    ],
+)
+def test_an_amount_that_no_topic_holds_is_rejected(
+    mesh: Path, tmp_path: Path, amount: str, rule: str
+) -> None:
+    domain_new(mesh, "refunds")
+    line = {"refund_id": "1", "reason": "x", "recorded_at": "2026-01-01T00:00:00+00:00"}
+    path = tmp_path / "commands.jsonl"
+    given = [{**line, "command": "RecordRefund", "amount": a} for a in (amount, "999999999999999.99")]
+    path.write_text("\n".join(map(json.dumps, given)), encoding="utf-8")
+    with Mesh.open(mesh) as opened:
+        fed = feed(opened, "refunds", path)
+    assert [(number, name) for number, name, _ in fed.rejected] == [(1, rule)]
+    assert (fed.accepted, fed.records) == (1, 1)
+
+
+def test_a_line_ends_only_where_json_lines_do(mesh: Path, tmp_path: Path) -> None:
+    domain_new(mesh, "repairs")
+    path = tmp_path / "commands.jsonl"
+    line = '{"command": "RecordRepair", "repair_id": "1", "reason": "a\u2028b\x85c", "amount": "1.00", '
+    path.write_bytes(f'{line}"recorded_at": "2026-01-01T00:00:00+00:00"}}\r\n'.encode())
+    with Mesh.open(mesh) as opened:
+        assert (feed(opened, "repairs", path).accepted, feed(opened, "repairs", path).records) == (1, 0)
+        offsets = {p: r.low for p, r in opened.log.ranges("repairs.repair_recorded").items()}
+        (value,) = opened.log.read("repairs.repair_recorded", offsets).rows["value"].to_pylist()
+    assert "a\u2028b\x85c".encode() in value
+
+
+def test_a_value_object_of_other_types_is_a_rejection() -> None:
+    with pytest.raises(CommandRejected, match="command-malformed"):
+        build(Weigh, {"parcel_id": "1", "weight": {"grams": "heavy"}}, "here")
 
 
 def test_products_follow_their_source(mesh: Path) -> None:

@@ -67,7 +67,7 @@ def feed(mesh: Mesh, name: str, file: Path | None = None) -> Fed:
 def _lines(path: Path, application: Application) -> Iterator[tuple[int, Request | CommandRejected]]:
     """Each line as a request, or as the rejection of a value that cannot be."""
     known = {cls.__name__: cls for cls in application.commands}
-    for number, text in enumerate(_text(path).splitlines(), 1):
+    for number, text in enumerate(_text(path).split("\n"), 1):
         if not text.strip():
             continue
         where = f"{path}:{number}"
@@ -75,8 +75,9 @@ def _lines(path: Path, application: Application) -> Iterator[tuple[int, Request 
             body: Any = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ConfigError("the line is not JSON", where=where, got=str(error)) from error
-        if not isinstance(body, dict) or body.get("command") not in known:
-            got = str(body.get("command") if isinstance(body, dict) else body)[:100]
+        named: Any = body.get("command") if isinstance(body, dict) else body
+        if not isinstance(body, dict) or type(named) is not str or named not in known:
+            got = ascii(named)[:100]
             raise ConfigError("the line names no command", where=where, expected=", ".join(known), got=got)
         cls = known[body.pop("command")]
         command_id = uuid.uuid5(_NAMESPACE, f"{application.name}\0{number}\0{text}")
@@ -106,7 +107,11 @@ def build(cls: type[Command], body: dict[str, Any], where: str) -> Any:
     if unknown or missing:
         what = f"{cls.__name__} has no field {min(unknown)!r}" if unknown else f"{missing[0]!r} is missing"
         raise ConfigError(what, where=where, expected=", ".join(wanted))
-    return cls(**{name: _value(hints[name], given, f"{where} {name}") for name, given in body.items()})
+    values = {name: _value(hints[name], given, f"{where} {name}") for name, given in body.items()}
+    try:
+        return cls(**values)
+    except (TypeError, AttributeError) as error:  # its own checks expect the types of its fields
+        raise CommandRejected("command-malformed", f"{cls.__name__}: {error}") from error
 
 
 def _value(hint: Any, given: Any, where: str) -> Any:
