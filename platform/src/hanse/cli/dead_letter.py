@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hanse.cli.printed import cells, printable
+
 if TYPE_CHECKING:
     from hanse.projection.dead_letters import Letter
 
@@ -61,12 +63,12 @@ def show(
         if name == "headers":
             typer.echo("headers")
             for header in value:
-                typer.echo(f"  {header['name']}: {_printable(base64.b64decode(header['value']))}")
+                typer.echo(f"  {header['name']}: {printable(base64.b64decode(header['value']))}")
         elif name in ("key", "value"):
             raw = found.key if name == "key" else found.value
-            typer.echo(f"{name:<12}{'null' if raw is None else _printable(raw)}")
+            typer.echo(f"{name:<12}{'null' if raw is None else printable(raw)}")
         else:
-            typer.echo(f"{name:<12}{_printable(str(value).encode())}")
+            typer.echo(f"{name:<12}{printable(str(value))}")
 
 
 @app.command("replay")
@@ -113,26 +115,12 @@ def _base64(data: bytes | None) -> str | None:
     return None if data is None else base64.b64encode(data).decode()
 
 
-def _printable(data: bytes) -> str:
-    """The bytes as text that cannot steer a terminal; other bytes escaped."""
-    text = data.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def _table(found: list[Letter]) -> None:
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     table = Table("id", "topic", "partition", "offset", "reason", "product", box=None, pad_edge=False)
     for letter in found:
-        cells = (
-            letter.id[:12],
-            letter.topic,
-            str(letter.partition),
-            str(letter.offset),
-            letter.reason,
-            letter.product,
-        )
-        table.add_row(*(Text(_printable(cell.encode())) for cell in cells))
+        place = (letter.topic, str(letter.partition), str(letter.offset))
+        table.add_row(*cells(letter.id[:12], *place, letter.reason, letter.product))
     Console().print(table)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hanse.bootstrap import Mesh
+from hanse.cli.printed import cells
 from hanse.errors import HanseError
 from hanse.settings import load_settings
 
@@ -89,26 +90,29 @@ class _Steps:
 def _print(played: Played) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     rows = Table("file", "rows read", "accepted", "rejected", "set aside", title="Rows", title_justify="left")
     for name, counts in played.rows.items():
-        rows.add_row(name, *(f"{counts[key]:,}" for key in ("read", "accepted", "rejected", "set_aside")))
+        rows.add_row(
+            *cells(name, *(f"{counts[key]:,}" for key in ("read", "accepted", "rejected", "set_aside")))
+        )
     reasons = Table(
         "rule or reason", "rows", "for example", title="Rejected and set aside", title_justify="left"
     )
     for reason in played.reasons:
-        reasons.add_row(reason.text, f"{reason.count:,}", ", ".join(reason.examples))
+        reasons.add_row(*cells(reason.text, f"{reason.count:,}", ", ".join(reason.examples)))
     totals = Table(
         "total", "plain SQL over the input", "product", "", title="Reconciled", title_justify="left"
     )
     for total in played.totals:
-        same = "[green]equal[/]" if total.equal else "[red]DIFFERENT[/]"
-        totals.add_row(total.name, str(total.expected), str(total.got), same)
+        same = Text("equal", "green") if total.equal else Text("DIFFERENT", "red")
+        totals.add_row(*cells(total.name, str(total.expected), str(total.got)), same)
     stages = Table(
         "stage", "what", "seconds", "a second", title="The way of the events", title_justify="left"
     )
     for stage in played.stages:
         rate = f"{stage.count / stage.seconds:,.0f}" if stage.seconds else "–"
-        stages.add_row(stage.name, f"{stage.count:,} {stage.unit}", f"{stage.seconds:.1f}", rate)
+        stages.add_row(*cells(stage.name, f"{stage.count:,} {stage.unit}", f"{stage.seconds:.1f}", rate))
     console.print(rows, reasons, stages, totals)

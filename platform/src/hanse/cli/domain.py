@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hanse.cli.printed import cells
 from hanse.cli.scaffold import show
 
 app = typer.Typer(no_args_is_help=True, help="Make and list domains.")
@@ -74,5 +75,5 @@ def _print(rows: list[dict[str, Any]]) -> None:
     table = Table("domain", "team", "topics", "products", "purpose")
     for row in rows:
         counts = (str(len(row[name])) for name in ("topics", "products"))
-        table.add_row(row["domain"], row["team"], *counts, row["purpose"])
+        table.add_row(*cells(row["domain"], row["team"], *counts, row["purpose"]))
     Console().print(table)

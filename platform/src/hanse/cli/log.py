@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hanse.cli.dead_letter import app as dead_letter_app
+from hanse.cli.printed import cells, printable
 
 if TYPE_CHECKING:
     from hanse.bootstrap import Mesh
@@ -50,7 +51,7 @@ def topics(
     for info, ranges in found:
         records = sum(r.high - r.low for r in ranges.values())
         keeps = _keeps(info.spec.retention_ms, info.spec.retention_bytes)
-        table.add_row(info.spec.name, str(len(ranges)), f"{records:,}", info.spec.cleanup, keeps)
+        table.add_row(*cells(info.spec.name, str(len(ranges)), f"{records:,}", info.spec.cleanup, keeps))
     Console().print(table)
 
 
@@ -109,11 +110,6 @@ def _follow(mesh: Mesh, viewer: Viewer, topic: str, offsets: dict[int, int], as_
             offsets = fetched.next_offsets
     except KeyboardInterrupt:
         return
-
-
-def printable(text: str) -> str:
-    """The text with control characters escaped, so that no record commands the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _print(record: Shown, as_json: bool) -> None:

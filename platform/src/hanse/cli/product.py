@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hanse.bootstrap import Mesh
+from hanse.cli.printed import cells, printable
 from hanse.errors import ConfigError
 from hanse.model.mesh import Product
 
@@ -77,7 +78,7 @@ def show(name: Name, as_json: Json = False) -> None:
         typer.echo(json.dumps(facts, indent=2, default=str))
         return
     for key, value in facts.items():
-        typer.echo(f"{key:>10}  {_text(value)}")
+        typer.echo(f"{key:>10}  {printable(_text(value))}")
 
 
 @app.command()
@@ -196,7 +197,7 @@ def _table(title: str, rows: list[dict[str, Any]]) -> None:
         numeric = isinstance(rows[0][column], int | float)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*[_text(value) for value in row.values()])
+        table.add_row(*cells(*map(_text, row.values())))
     Console().print(table)
 
 
