@@ -256,3 +256,24 @@ def test_great_expectations(con: duckdb.DuckDBPyConnection) -> None:
     assert "expect_column_values_to_be_between(column=size, min_value=0)" in results[0].expected
     assert results[1].got == "4"
     assert "expect_the_moon" in results[3].note
+
+
+def test_checks_of_like_names_keep_their_own_values(con: duckdb.DuckDBPyConnection) -> None:
+    """Two columns whose names differ in a sign, and a rule that is called like an implied check."""
+    con.execute('CREATE TABLE signs AS SELECT -1::BIGINT AS "a-b", 1::BIGINT AS "a.b" FROM range(2)')
+    columns = (Column("a-b", "integer", "BIGINT"), Column("a.b", "integer", "BIGINT"))
+    positive = {"logicalTypeOptions": {"minimum": 0}}
+    made = contract(
+        (None, {"name": "unique_a_b", "metric": "rowCount", "mustBe": 2}),
+        columns=columns,
+        options={"a-b": {**positive, "unique": True}, "a.b": positive},
+    )
+    results = run_checks(con, "signs", made)
+    assert {r.name: r.passed for r in results} == {
+        "schema": True,
+        "unique_a_b_2": False,
+        "options_a_b": False,
+        "options_a_b_2": True,
+        "unique_a_b": True,
+    }
+    assert names(made) == tuple(r.name for r in results)

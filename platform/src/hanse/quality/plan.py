@@ -6,8 +6,9 @@ Whatever cannot be measured becomes a check that fails and says why: nothing is 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from hanse.descriptors.types import physical_type
@@ -64,8 +65,23 @@ def names(contract: Contract) -> tuple[str, ...]:
 
 
 def compile_checks(contract: Contract) -> list[Check]:
-    """Everything the contract promises of the rows: keys, required columns, options, quality rules."""
-    return [*_implied(contract), *(_rule(contract, rule) for rule in contract.quality)]
+    """Everything the contract promises of the rows: keys, required columns, options, quality rules.
+
+    Each has a name of its own: by it values are found, and rules keep theirs.
+    """
+    rules = [_rule(contract, rule) for rule in contract.quality]
+    taken = {check.name for check in rules}
+    implied: list[Check] = []
+    for check in _implied(contract):
+        name = next(n for n in _alternatives(check.name) if n not in taken)
+        taken.add(name)
+        implied.append(replace(check, name=name))
+    return [*implied, *rules]
+
+
+def _alternatives(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{number}" for number in count(2))
 
 
 def quote(name: str) -> str:
