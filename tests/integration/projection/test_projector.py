@@ -262,6 +262,35 @@ def test_an_expression_that_fails_stops_plainly_and_leaves_the_state(mesh: Proje
     assert projector.lag().records == 1
 
 
+class FullDisk:
+    """A connection whose next COMMIT finds the disk full; DuckDB has then rolled back."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self.con = con
+        self.full = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.con, name)
+
+    def execute(self, query: str, *more: Any) -> Any:
+        if query == "COMMIT" and self.full:
+            self.full = False
+            self.con.execute("ROLLBACK")
+            raise duckdb.IOException("Could not write: No space left on device")
+        return self.con.execute(query, *more)
+
+
+def test_a_commit_that_fails_is_told_as_it_was_and_tried_again(mesh: ProjectionMesh) -> None:
+    mesh.log.produce("shop.sales", [mesh.record(mesh.sales, sale(i)) for i in range(5)])
+    con = FullDisk(duckdb.connect())
+    projector = mesh.projector(mesh.product(), con)  # type: ignore[arg-type]
+    con.full = True
+    with pytest.raises(ProjectionError, match="No space left") as caught:
+        projector.run_to_head()
+    assert "free the disk" in str(caught.value)
+    assert projector.run_to_head().applied == 5
+
+
 class ShortLog:
     """The log, with its first records gone."""
 

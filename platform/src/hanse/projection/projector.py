@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -281,7 +282,8 @@ class Projector:
             self.con.execute("COMMIT")
         except BaseException as error:
             self._engine = None
-            self.con.execute("ROLLBACK")
+            with suppress(duckdb.TransactionException):  # a COMMIT that failed has rolled back
+                self.con.execute("ROLLBACK")
             if isinstance(error, duckdb.Error):
                 raise self._failed(batch, error) from error
             raise
@@ -289,14 +291,20 @@ class Projector:
         _count(report, batch)
 
     def _failed(self, batch: _Batch, error: duckdb.Error) -> ProjectionError:
-        """What DuckDB could not compute, such as a sum that overflows, and the records it was about."""
+        """What DuckDB could not compute, such as a sum that overflows, and the records it was about.
+
+        Or what it could not do at all: the disk is full, the memory is used up.
+        """
         product, last = self.product, batch.offsets
+        fix = "correct the expression in the projection, then `hanse product rebuild` it"
+        if isinstance(error, duckdb.OperationalError):
+            fix = "free the disk or the memory that is short, then run it again; nothing of the batch was applied"
         places = ", ".join(f"{partition} up to {offset}" for partition, offset in sorted(last.items()))
         return ProjectionError(
             f"the projection {product.full_name} fails on a batch of {batch.source.topic.full_name}",
             where=f"{product.sql_path}; partitions and offsets {places}",
             got=str(error).strip()[:2_000],
-            fix="correct the expression in the projection, then `hanse product rebuild` it",
+            fix=fix,
         )
 
     def _set_aside(self, batch: _Batch) -> None:
