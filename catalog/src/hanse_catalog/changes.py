@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanse.model.mesh import Product
+from hanse.quoting import quote
 
 from .sql.service import Answer, Query, QueryService
 
@@ -20,12 +21,8 @@ class Changes:
     rows: Answer
 
 
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
-
-
 def _keyed(key: tuple[str, ...]) -> str:
-    same = ", ".join(_name(column) for column in key)
+    same = ", ".join(quote(column) for column in key)
     return (
         f"SELECT 'added' AS change, a.* FROM later a ANTI JOIN earlier b USING ({same}) "  # noqa: S608
         f"UNION ALL BY NAME SELECT 'removed' AS change, b.* FROM earlier b ANTI JOIN later a USING ({same}) "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hanse.errors import QueryRefused
+from hanse.quoting import literal
 
 from .text import Token, tokens
 
@@ -45,7 +46,7 @@ class Pivot:
                     expected=f"1 to {MAX_VALUES} columns",
                     fix="name the values: ON … IN (…)",
                 )
-            literals = ", ".join("'" + value.replace("'", "''") + "'" for value in found)
+            literals = ", ".join(literal(value) for value in found)
             parts.append(f"{item} IN ({literals})")
         return f"{self.lead} PIVOT {self.source} ON {', '.join(parts)} {self.rest}"
 

@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 
 from hanse.errors import QueryRefused
+from hanse.quoting import literal, quote
 
 from . import formats, frames, sandbox
 from .guard import Checked, check_tree
@@ -57,9 +58,9 @@ class Worker:
         )
         settings = (
             ("threads", self._config["threads"]),
-            ("temp_directory", f"'{_quote(temp)}'"),
+            ("temp_directory", literal(temp)),
             ("max_temp_directory_size", "'2GB'"),
-            ("allowed_directories", f"['{_quote(data)}/']"),
+            ("allowed_directories", f"[{literal(f'{data}/')}]"),
             ("enable_external_access", "false"),
             ("python_enable_replacements", "false"),
             ("autoload_known_extensions", "false"),
@@ -155,7 +156,7 @@ class Worker:
         ]
         if any(column["type"] in _AS_TEXT for column in columns):
             parts = [
-                f"#{i}::VARCHAR AS {_identifier(c['name'])}" if c["type"] in _AS_TEXT else f"#{i}"
+                f"#{i}::VARCHAR AS {quote(c['name'])}" if c["type"] in _AS_TEXT else f"#{i}"
                 for i, c in enumerate(columns, 1)
             ]
             result = result.project(", ".join(parts))
@@ -210,11 +211,9 @@ class Worker:
             key = (table["schema"], table["name"])
             if self._views.get(key) == table["sql"]:
                 continue
-            schema = _identifier(table["schema"]) if table["schema"] else "main"
+            schema = quote(table["schema"]) if table["schema"] else "main"
             self._con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-            self._con.execute(
-                f"CREATE OR REPLACE VIEW {schema}.{_identifier(table['name'])} AS {table['sql']}"
-            )
+            self._con.execute(f"CREATE OR REPLACE VIEW {schema}.{quote(table['name'])} AS {table['sql']}")
             self._views[key] = table["sql"]
 
     def _forget(self, tables: list[dict[str, Any]]) -> None:
@@ -223,8 +222,8 @@ class Worker:
             key = (table["schema"], table["name"])
             if (table["shared"] and table["schema"]) or key not in self._views:
                 continue
-            schema = _identifier(table["schema"]) if table["schema"] else "main"
-            self._con.execute(f"DROP VIEW IF EXISTS {schema}.{_identifier(table['name'])}")
+            schema = quote(table["schema"]) if table["schema"] else "main"
+            self._con.execute(f"DROP VIEW IF EXISTS {schema}.{quote(table['name'])}")
             del self._views[key]
 
 
@@ -249,14 +248,6 @@ def _number(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}\.\d{1,18}", value):
         return float(value)
     return value
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _quote(text: str) -> str:
-    return text.replace("'", "''")
 
 
 def _problem(error: BaseException, data: str) -> dict[str, Any]:

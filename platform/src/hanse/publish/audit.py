@@ -15,9 +15,9 @@ from hanse.model.mesh import Contract
 from hanse.publish import files, maintenance, snapshots, write
 from hanse.publish.lakehouse import Lakehouse
 from hanse.publish.plan import escaped, scan_sql, split
-from hanse.publish.schema import literal, quote
 from hanse.publish.state import Pending, SinkState
 from hanse.publish.verdicts import Verdict
+from hanse.quoting import literal, quote
 
 if TYPE_CHECKING:
     import duckdb

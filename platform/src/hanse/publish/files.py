@@ -19,7 +19,7 @@ from pyiceberg.table import Table
 from pyiceberg.typedef import Record
 from pyiceberg.types import IcebergType, ListType, LongType, MapType, NestedField, StringType, StructType
 
-from hanse.publish.schema import literal, quote
+from hanse.quoting import literal, quote
 
 if TYPE_CHECKING:
     import duckdb

@@ -8,7 +8,8 @@ from pyiceberg.manifest import DataFileContent, ManifestEntry
 from pyiceberg.schema import Schema
 from pyiceberg.types import NestedField
 
-from hanse.publish.schema import duckdb_type, literal, quote
+from hanse.publish.schema import duckdb_type
+from hanse.quoting import literal, quote
 
 
 def split(found: Sequence[ManifestEntry]) -> tuple[list[str], list[str]]:

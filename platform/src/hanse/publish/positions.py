@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hanse.publish.schema import literal, quote
 from hanse.publish.state import SinkState, has, one
+from hanse.quoting import literal, quote
 
 if TYPE_CHECKING:
     import duckdb

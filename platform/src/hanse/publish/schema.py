@@ -30,6 +30,7 @@ from pyiceberg.types import (
 from hanse.descriptors.types import ColumnType, physical_type
 from hanse.errors import PublicationError
 from hanse.model.mesh import Contract
+from hanse.quoting import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,16 +107,6 @@ def duckdb_type(kind: IcebergType) -> str:
     if isinstance(kind, StructType):
         return f"STRUCT({', '.join(f'{quote(f.name)} {duckdb_type(f.field_type)}' for f in kind.fields)})"
     return _DUCKDB[type(kind)]
-
-
-def quote(name: str) -> str:
-    """A quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A quoted SQL text."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def evolve(table: Table, contract: Contract) -> None:

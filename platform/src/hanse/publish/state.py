@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from hanse.publish.schema import quote
+from hanse.quoting import quote
 
 if TYPE_CHECKING:
     import duckdb

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from hanse.publish import files, positions
 from hanse.publish.plan import scan_sql, source, split
-from hanse.publish.schema import duckdb_type, literal, quote
+from hanse.publish.schema import duckdb_type
 from hanse.publish.snapshots import Change, entries
 from hanse.publish.state import Pending, SinkState, one
+from hanse.quoting import literal, quote
 
 if TYPE_CHECKING:
     import duckdb

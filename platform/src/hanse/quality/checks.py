@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from hanse.descriptors.types import physical_type
 from hanse.model.mesh import Contract
-from hanse.quality.plan import Check, compile_checks, quote
+from hanse.quality.plan import Check, compile_checks
 from hanse.quality.result import CheckResult
+from hanse.quoting import quote
 
 if TYPE_CHECKING:
     import duckdb

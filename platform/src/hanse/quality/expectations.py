@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from hanse.descriptors import yaml
 from hanse.descriptors.problem import Invalid
-from hanse.quality.plan import Check, quote
+from hanse.quality.plan import Check
 from hanse.quality.result import CheckResult
+from hanse.quoting import quote
 
 if TYPE_CHECKING:
     import duckdb

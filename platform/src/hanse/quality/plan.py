@@ -15,6 +15,7 @@ from hanse.descriptors.types import physical_type
 from hanse.model.mesh import Contract, QualityRule
 from hanse.quality.result import Kind, Severity
 from hanse.quality.threshold import Threshold
+from hanse.quoting import literal, quote
 
 _FORMATS = {
     "uuid": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
@@ -82,11 +83,6 @@ def compile_checks(contract: Contract) -> list[Check]:
 def _alternatives(name: str) -> Iterator[str]:
     yield name
     yield from (f"{name}_{number}" for number in count(2))
-
-
-def quote(name: str) -> str:
-    """A quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def set_aside_predicates(contract: Contract) -> dict[str, str]:
@@ -254,7 +250,7 @@ def _missing(column: str, values: Sequence[Any] | None) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "'true'" if value else "'false'"
-    return "'" + str(value).replace("'", "''") + "'"
+    return literal(str(value))
 
 
 def _invalid(column: str, spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from hanse.quoting import literal as literal
+from hanse.quoting import quote as quote
+
 INTEGERS = ("TINYINT", "SMALLINT", "INT", "BIGINT")
 APPROXIMATE = ("FLOAT", "DOUBLE")
 _RANK = {name: rank for rank, name in enumerate((*INTEGERS, "DECIMAL", *APPROXIMATE))}
@@ -133,16 +136,6 @@ def decimal(precision: int, scale: int) -> Type:
         scale = max(38 - whole, min(scale, 6))
         precision = 38
     return Type("DECIMAL", precision, scale)
-
-
-def quote(name: str) -> str:
-    """A DuckDB identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A DuckDB string literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def as_decimal(kind: Type) -> Type:
