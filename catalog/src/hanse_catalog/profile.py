@@ -7,7 +7,6 @@ from typing import Any
 
 from hanse.model.mesh import Product
 
-HIDDEN = frozenset({"confidential", "restricted", "personal", "secret"})
 MAX_ROWS = 5_000_000
 BAR = 48  # width of a full bar
 
@@ -24,7 +23,7 @@ class Values:
 
 def profile_of(product: Product, rows: list[dict[str, Any]]) -> dict[str, Values]:
     """By column, from the rows of DuckDB's SUMMARIZE. Classified columns show no values."""
-    hidden = {c.name for c in product.contract.columns if (c.classification or "").lower() in HIDDEN}
+    hidden = {c.name for c in product.contract.columns if not c.open}
     found: dict[str, Values] = {}
     for row in rows:
         share = 100 - float(row["null_percentage"] or 0)

@@ -9,8 +9,6 @@ from hanse_governance.finding import Finding
 from hanse_governance.policy import Policy
 from hanse_governance.view import MeshView
 
-_OPEN = frozenset({"public", "internal", "none"})
-
 
 class PersonalFlow(Policy):
     """A column that comes from personal data is classified so in its contract, whatever it is called.
@@ -34,7 +32,7 @@ class PersonalFlow(Policy):
         """Products in any order: each is judged against the classification of what it reads."""
         for product in mesh.model.products:
             for column in product.contract.columns:
-                if (column.classification or "none").lower() not in _OPEN:
+                if not column.open:
                     continue
                 source = self._personal_source(mesh, product, column.name)
                 if source:
@@ -53,9 +51,6 @@ class PersonalFlow(Policy):
             if schema and any(f["name"] == field and "hanse.personal" in f for f in schema.fields):
                 return f"{name}.{field}"
             read = mesh.products.get(name)
-            if read and any(
-                c.name == field and (c.classification or "none").lower() not in _OPEN
-                for c in read.contract.columns
-            ):
+            if read and any(c.name == field and not c.open for c in read.contract.columns):
                 return f"{name}.{field}"
         return None

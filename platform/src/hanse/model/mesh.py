@@ -63,6 +63,10 @@ class Domain:
     topics: tuple[Topic, ...] = ()
 
 
+OPEN = frozenset({"none", "public", "internal"})
+"""Classifications of values that anybody in the house may see; all others are masked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column that a contract promises (ODCS schema property)."""
@@ -75,6 +79,11 @@ class Column:
     classification: str | None = None
     description: str = ""
     business_name: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether its values may stand in samples and profiles: it is not classified, or as harmless."""
+        return (self.classification or "none").lower() in OPEN
 
 
 @dataclass(frozen=True, slots=True)

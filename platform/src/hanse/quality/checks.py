@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 SAMPLE = 5
 QUERY_SECONDS = 120.0
 """How long the query of a `sql` rule may run; then the rule has failed."""
-OPEN = (None, "public", "internal")
-"""Classifications whose values may be shown in a sample of offending rows."""
 
 
 def run_checks(
@@ -197,7 +195,7 @@ def _sample(
 
 def sample_rows(con: duckdb.DuckDBPyConnection, query: str, contract: Contract) -> tuple[dict[str, Any], ...]:
     """The first rows of a query as texts, classified columns masked, long values cut."""
-    hidden = {c.name for c in contract.columns if c.classification not in OPEN}
+    hidden = {c.name for c in contract.columns if not c.open}
     cursor = con.execute(f"SELECT * FROM ({query}) LIMIT {SAMPLE}")
     names = [str(d[0]) for d in cursor.description or []]
     return tuple(
