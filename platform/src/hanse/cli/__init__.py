@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from types import FrameType
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from hanse.errors import HanseError
+
+_INTERRUPTED = 128 + signal.SIGINT
 
 # name → (module:attribute of a typer app or a function, one line of help)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -83,6 +87,7 @@ def _root(
 def main() -> None:
     """Run the command line; an expected error is one message and exit code 1, without traceback."""
     debug = "--debug" in sys.argv
+    interrupted = _note_interrupts()
     try:
         app()
     except HanseError as error:
@@ -93,6 +98,23 @@ def main() -> None:
         if debug:
             raise
         _fail(f"the system refused\n  where: {error.filename or 'unknown'}\n  got: {error.strerror or error}")
+    except RuntimeError:
+        if debug or not interrupted:
+            raise
+        raise SystemExit(_INTERRUPTED) from None
+
+
+def _note_interrupts() -> list[int]:
+    """Filled by Ctrl-C, which leaves DuckDB's queries as a RuntimeError and not as KeyboardInterrupt."""
+    seen: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, note)
+    return seen
 
 
 def _fail(message: str) -> NoReturn:
