@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -98,7 +99,7 @@ def play(mesh: Mesh, source: Input, progress: Progress) -> Played:
 def _claim(mesh: Mesh, source: Input) -> None:
     path = mesh.settings.data / "demo.json"
     if path.exists():
-        loaded = json.loads(path.read_text(encoding="utf-8"))["input"]
+        loaded = _claimed(path)
         if loaded != source.label:
             raise ConfigError(
                 "this mesh already holds another input",
@@ -109,7 +110,21 @@ def _claim(mesh: Mesh, source: Input) -> None:
             )
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"input": source.label}), encoding="utf-8")
+    whole = path.with_suffix(f".{os.getpid()}")
+    whole.write_text(json.dumps({"input": source.label}), encoding="utf-8")
+    whole.replace(path)
+
+
+def _claimed(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["input"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            "the note of which input the mesh holds cannot be read",
+            where=str(path),
+            got=str(error),
+            fix="delete that folder, or choose another by HANSE_DATA",
+        ) from error
 
 
 def _command(mesh: Mesh, source: Input, recorder: Recorder, played: Played, progress: Progress) -> Stage:
