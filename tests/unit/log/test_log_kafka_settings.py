@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,17 @@ def test_an_unknown_option_is_named() -> None:
     with pytest.raises(ConfigError, match="not accepted") as caught:
         KafkaLog(kafka_settings("kafka://127.0.0.1:1?no.such.option=1", {}))
     assert "no.such.option" in str(caught.value)
+
+
+def test_a_broker_that_is_not_there_fills_no_screen() -> None:
+    code = (
+        "from hanse.adapters.kafka import log\nfrom hanse.adapters.kafka.settings import kafka_settings\n"
+        "from hanse.errors import LogError\nlog._REQUEST_S = 0.5\n"
+        "try:\n    log.KafkaLog(kafka_settings('kafka://127.0.0.1:1', {})).topics()\n"
+        "except LogError:\n    print('refused')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("refused\n", "")
 
 
 def test_a_broker_that_is_not_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

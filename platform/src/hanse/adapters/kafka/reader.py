@@ -18,6 +18,7 @@ from hanse.log.rows import BODY, headers_array
 from hanse.ports.event_log import RECORDS, Fetched
 
 LOGGER = logging.getLogger("hanse.kafka")
+LOGGER.addHandler(logging.NullHandler())
 
 _AHEAD = 10_000
 _CERTAIN_MS = 10_000
