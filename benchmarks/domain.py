@@ -1,9 +1,10 @@
 """Commands a second beside the bare `eventsourcing` library, and events a second through the relay.
 
     python benchmarks/domain.py            # 20,000 commands batched, 1,000 single, 40,000 events relayed
-    python benchmarks/domain.py --short    # a tenth, for CI; fails below the floors
+    python benchmarks/domain.py --short    # a tenth, for CI
+    python benchmarks/domain.py --strict   # fails when a figure misses its target
 
-Ratios and floors count the processor's seconds, so that a busy machine does not fail them; the other figures
+Ratios and targets count the processor's seconds, so that a busy machine does not fail them; the other figures
 are by the clock. The bare library saves aggregates of its own on the same kind of SQLite file, with as many events in a
 commit, without personal fields, verdicts of commands, or a check of the command's types.
 """
@@ -43,7 +44,7 @@ from orders.values import Item
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 1_000
-FLOORS = {"batched against bare": 0.6, "commands, encrypted, by processor": 5_000}
+TARGETS = {"batched against bare": 0.8, "commands, encrypted, by processor": 5_000}
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -250,19 +251,20 @@ def measure(folder: Path, scale: int) -> dict[str, float]:
 
 
 def main() -> int:
-    """Print the figures; 1 when the short form stays below a floor."""
+    """Print the figures; 1 with `--strict` when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--short", action="store_true", help="a tenth of the work, with floors")
+    parser.add_argument("--short", action="store_true", help="a tenth of the work")
+    parser.add_argument("--strict", action="store_true", help="fail when a target is missed")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), 1 if arguments.short else 10)
     for name, figure in figures.items():
         print(f"{name:36} {figure:12,.2f}" if "against" in name else f"{name:36} {figure:12,.0f} /s")
     print(f"load of the machine                  {os.getloadavg()[0]:12,.2f}")
-    missed = [name for name, floor in FLOORS.items() if figures[name] < floor]
-    if arguments.short and missed:
-        print("below the floor: " + ", ".join(f"{name} ({FLOORS[name]:,})" for name in missed))
-    return 1 if arguments.short and missed else 0
+    missed = [name for name, target in TARGETS.items() if figures[name] < target]
+    if missed:
+        print("below the target: " + ", ".join(f"{name} ({TARGETS[name]:,})" for name in missed))
+    return 1 if arguments.strict and missed else 0
 
 
 if __name__ == "__main__":

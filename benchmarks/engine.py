@@ -72,7 +72,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--batch", type=int, default=100_000)
+    parser.add_argument("--short", action="store_true", help="200,000 events")
     args = parser.parse_args()
+    if args.short:
+        args.events = 200_000
     print(f"{'shape':<20}{'incremental':>14}{'recompute':>14}{'ratio':>8}")
     for name, (ddl, query) in SHAPES.items():
         fast = run(ddl, query, fast=True, events=args.events, size=args.batch)

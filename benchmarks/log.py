@@ -1,7 +1,8 @@
 """Rates of the embedded event log, beside a bare SQLite table and a bare file, in the same run.
 
     python benchmarks/log.py            # 1,000,000 records a line
-    python benchmarks/log.py --short    # 100,000, for CI; fails below the floor
+    python benchmarks/log.py --short    # 100,000, for CI
+    python benchmarks/log.py --strict   # fails when a rate misses its target
 
 The bare forms store the very Arrow batches that the log stores, a batch a row or a write, flushed to
 the disk as often, without topics, partitions, offsets, checks or readers in other processes.
@@ -26,8 +27,7 @@ import pyarrow as pa
 from hanse.adapters.sqlite_log import SqliteLog
 from hanse.ports.event_log import Record, TopicSpec
 
-FLOOR = {"produce": 100_000, "produce_table": 100_000, "read": 500_000}
-BUSY = 0.2
+TARGET = {"produce": 100_000, "produce_table": 100_000, "read": 500_000}
 """On a busy machine, where the bare table is slow too, this share of its rate is enough."""
 PARTITIONS = 4
 
@@ -135,9 +135,10 @@ def group_commit(folder: Path, threads: int, each: int) -> float:
 
 
 def main() -> int:
-    """Print the table; 1 when a rate is below its floor."""
+    """Print the table; 1 with `--strict` when a rate misses its target."""
     parser = argparse.ArgumentParser(description="Rates of the embedded event log.")
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--strict", action="store_true", help="fail when a rate misses its target")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     count = 100_000 if arguments.short else 1_000_000
@@ -157,12 +158,12 @@ def main() -> int:
     slow = [
         f"{name} at {batch:,}: {rates[name]:,.0f}/s"
         for batch, rates in lines.items()
-        for name, floor in FLOOR.items()
-        if rates[name] < floor and rates[name] < BUSY * rates["bare_sqlite"]
+        for name, target in TARGET.items()
+        if rates[name] < target
     ]
     if slow:
-        print("below the floor: " + "; ".join(slow), file=sys.stderr)
-    return 1 if slow else 0
+        print("below the target: " + "; ".join(slow), file=sys.stderr)
+    return 1 if arguments.strict and slow else 0
 
 
 if __name__ == "__main__":
