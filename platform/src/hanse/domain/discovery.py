@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -13,6 +14,9 @@ from hanse.errors import ConfigError
 
 if TYPE_CHECKING:
     from hanse.model.mesh import Domain
+
+
+_FAULTS = (SyntaxError, NameError, AttributeError, TypeError, ValueError, LookupError)
 
 
 def load(domain: Domain) -> Application | None:
@@ -45,6 +49,13 @@ def load_module(domain: Domain, part: str = "") -> ModuleType | None:
         return None
     try:
         return import_module(name)
+    except _FAULTS as error:
+        raise ConfigError(
+            f"the code of the domain {domain.name} has a fault",
+            where=_place(error),
+            got=f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}",
+            fix="mend it there",
+        ) from error
     except ImportError as error:
         raise ConfigError(
             f"the module {name!r} of the domain {domain.name} cannot be imported",
@@ -52,6 +63,14 @@ def load_module(domain: Domain, part: str = "") -> ModuleType | None:
             got=str(error),
             fix=f"put it under {domain.directory / 'src'}, or remove `module` if the domain has no code",
         ) from error
+
+
+def _place(error: Exception) -> str:
+    """File and line of the fault."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}:{last.lineno}"
 
 
 def _make_importable(domain: Domain) -> None:

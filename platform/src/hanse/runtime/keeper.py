@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+
+import duckdb
 
 from hanse.bootstrap import Mesh
 from hanse.errors import HanseError, LeaseHeld
 from hanse.log.retention import retain
 from hanse.runtime.products import in_order, lag, run_product
-from hanse.runtime.relays import relay_all
+from hanse.runtime.relays import relay_one
 
 logger = logging.getLogger("hanse.keeper")
 
@@ -23,18 +26,21 @@ UPKEEP_SECONDS = 600
 def keep(mesh: Mesh, stop: threading.Event, *, products: bool, interval: float = 2.0) -> None:
     """Loop until `stop` is set or the parent process is gone.
 
-    A product that fails is reported, and tried again when its stream moves.
+    What fails for one domain or product is reported once and keeps no other from moving. A relay is tried
+    again in the next round, a product when its stream moves or when the process that held it lets go.
     """
     tried: dict[str, str] = {}
+    told: dict[str, str] = {}
     parent = os.getppid()
     upkeep = time.monotonic() + FIRST_UPKEEP_SECONDS
     while not stop.is_set() and os.getppid() == parent:
-        _guarded("relay", lambda: relay_all(mesh))
+        for domain in mesh.model.domains:
+            _guarded(told, f"relay of {domain.name}", lambda domain=domain: relay_one(mesh, domain))
         if products:
             for product in in_order(mesh.model):
-                _guarded(product.full_name, lambda name=product.full_name: _advance(mesh, name, tried))
+                _guarded(told, product.full_name, lambda name=product.full_name: _advance(mesh, name, tried))
         if time.monotonic() >= upkeep:
-            _guarded("retention", lambda: retain(mesh.log))
+            _guarded(told, "retention", lambda: retain(mesh.log))
             upkeep = time.monotonic() + UPKEEP_SECONDS
         stop.wait(interval)
 
@@ -44,17 +50,28 @@ def _advance(mesh: Mesh, name: str, tried: dict[str, str]) -> None:
     if not behind.records or tried.get(name) == behind.head:
         return
     tried[name] = behind.head
-    run = run_product(mesh, name)
+    try:
+        run = run_product(mesh, name, wait=0)
+    except LeaseHeld:
+        del tried[name]
+        raise
     if run.rejected:
         logger.error("%s", run.rejected)
     else:
         logger.info("%s: %s rows, %s records read", name, run.rows, run.records)
 
 
-def _guarded(what: str, step: Callable[[], object]) -> None:
+def _guarded(told: dict[str, str], what: str, step: Callable[[], object]) -> None:
+    """Take the step; what goes wrong is logged, the same thing in round after round once."""
     try:
         step()
     except LeaseHeld as error:
-        logger.info("%s: %s", what, error.what)
-    except HanseError as error:
-        logger.error("%s: %s", what, error)
+        level, problem = logging.INFO, error.what
+    except (HanseError, OSError, sqlite3.Error, duckdb.Error) as error:
+        level, problem = logging.ERROR, str(error)
+    else:
+        told.pop(what, None)
+        return
+    if told.get(what) != problem:
+        told[what] = problem
+        logger.log(level, "%s: %s", what, problem)

@@ -6,17 +6,24 @@ from collections.abc import Callable
 
 from hanse.bootstrap import Mesh
 from hanse.domain.discovery import load
+from hanse.model.mesh import Domain
 from hanse.relay import relay_domain
 
 
+def relay_one(mesh: Mesh, domain: Domain) -> int:
+    """Relay what the domain has committed; returns the number of its events, 0 when it has no code.
+
+    Raises RelayHeld, and what `hanse.domain.load` and `Relay.drain` raise.
+    """
+    return 0 if load(domain) is None else relay_domain(mesh, domain.name).events
+
+
 def relay_all(mesh: Mesh, progress: Callable[[str, int], None] | None = None) -> int:
-    """Relay what every domain has committed; returns the number of domain events. Raises RelayHeld."""
+    """Relay what every domain has committed; returns the number of events. Raises as `relay_one`."""
     total = 0
     for domain in mesh.model.domains:
-        if load(domain) is None:
-            continue
-        moved = relay_domain(mesh, domain.name)
-        total += moved.events
-        if progress:
-            progress(f"events from {domain.name}", moved.events)
+        moved = relay_one(mesh, domain)
+        total += moved
+        if progress and domain.module:
+            progress(f"events from {domain.name}", moved)
     return total
