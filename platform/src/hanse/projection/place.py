@@ -76,14 +76,20 @@ class Place:
 
     def advance(self, topic: str, positions: Positions) -> None:
         """Store relay positions of one topic; the others of it stay."""
-        for (source, partition), position in positions.items():
-            self.con.execute(
-                'DELETE FROM hanse.relay_position WHERE source = ? AND topic = ? AND "partition" = ?',
-                [source, topic, partition],
-            )
-            self.con.execute(
-                "INSERT INTO hanse.relay_position VALUES (?, ?, ?, ?)", [source, topic, partition, position]
-            )
+        if not positions:
+            return
+        sources = [source for source, _ in positions]
+        partitions = [partition for _, partition in positions]
+        self.con.execute(
+            'DELETE FROM hanse.relay_position WHERE topic = ? AND (source, "partition") IN '
+            "(SELECT unnest(?::VARCHAR[]), unnest(?::INTEGER[]))",
+            [topic, sources, partitions],
+        )
+        self.con.execute(
+            "INSERT INTO hanse.relay_position "
+            "SELECT unnest(?::VARCHAR[]), ?, unnest(?::INTEGER[]), unnest(?::BIGINT[])",
+            [sources, topic, partitions, list(positions.values())],
+        )
 
     def poison(self) -> int:
         """How many records were set aside, of all topics."""
