@@ -12,9 +12,9 @@ from fastapi import Query as Q
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from hanse.errors import HanseError, QueryRefused
+from hanse.errors import QueryRefused
 
-from . import present, problems
+from . import present
 from .access import ANONYMOUS, Reader
 from .catalog import FACETS, Catalog
 from .sql.formats import MEDIA_TYPES
@@ -280,9 +280,3 @@ def _headers(answer: Answer, query: Query, *, download: bool) -> dict[str, str]:
 
 def _json(body: Any) -> Response:
     return Response(orjson.dumps(body, default=str), media_type="application/json")
-
-
-def problem(_: Request, error: Exception) -> Response:
-    """A HanseError as a problem document."""
-    assert isinstance(error, HanseError)
-    return problems.response(error)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hanse.errors import ConfigError
 from hanse_governance.base import checked_out, resolve_ref
 from hanse_governance.cache import RunCache, content_key
 from hanse_governance.federation import Federation, load_federation, matches
@@ -269,9 +268,3 @@ def _waiver_row(federation: Federation, waiver: Any) -> dict[str, str]:
         "state": "expired" if waiver.expired(federation.today) else "in force",
         "at": str(waiver.at),
     }
-
-
-def require_mesh(root: Path) -> None:
-    """Raises ConfigError unless the folder is a mesh's root."""
-    if not (root / "hanse.toml").is_file():
-        raise ConfigError("this is not a mesh", where=str(root), expected="a folder with hanse.toml")

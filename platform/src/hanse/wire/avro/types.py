@@ -110,11 +110,6 @@ def arrow_schema(record: AvroType) -> pa.Schema:
     return pa.schema([pa.field(f.name, arrow_type(f.type)) for f in record.fields])
 
 
-def sql_type(kind: AvroType) -> str:
-    """Its type in the projection language (Flink SQL). Raises SchemaError for a recursive type."""
-    return sql_of_arrow(arrow_type(kind))
-
-
 def sql_of_arrow(kind: pa.DataType) -> str:
     """The SQL type of an Arrow type that `arrow_type` gives."""
     if pa.types.is_decimal(kind):
