@@ -18,7 +18,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from hanse.errors import ConfigError, HanseError
+from hanse.errors import HanseError
 
 from . import api, pages, problems
 from .catalog import Catalog
@@ -50,7 +50,7 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         try:
             await catalog.queries.start()
-        except ConfigError as error:
+        except HanseError as error:
             catalog.sandbox_problem = error
         warming = asyncio.create_task(asyncio.to_thread(catalog.warm))
         try:
