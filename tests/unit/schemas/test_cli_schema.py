@@ -178,3 +178,11 @@ def test_registry_serve_with_a_port_in_use(mesh: Path) -> None:
     assert done.returncode == 1
     assert "the port cannot be taken" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_check_names_the_modes_that_there_are(mesh: Path) -> None:
+    for options in ([], ["--base", "main"]):
+        done = hanse(mesh, "schema", "check", "--mode", "backwards", *options)
+        assert done.returncode == 1
+        assert "unknown compatibility mode 'BACKWARDS'" in done.stderr
+        assert "FULL_TRANSITIVE" in done.stderr

@@ -82,9 +82,12 @@ def check_mesh(
     Exit code 1 when a schema is invalid or would break readers.
     """
     from hanse.bootstrap import Mesh
+    from hanse.schemas.formats import check_mode
     from hanse.schemas.mesh_check import check_against_ref, check_against_registry
 
     wanted = mode.upper() if mode else None
+    if wanted:
+        check_mode(wanted)
     with Mesh.open() as mesh:
         if base is not None:
             checked = check_against_ref(mesh.model, base, wanted or "BACKWARD")

@@ -92,14 +92,19 @@ def compare(new: ParsedSchema, old: ParsedSchema, budget: Budget | None = None) 
     return list(dict.fromkeys(found))
 
 
+def check_mode(mode: str) -> None:
+    """Raises SchemaError for a mode that is none of `MODES`."""
+    if mode not in MODES:
+        raise SchemaError(f"unknown compatibility mode {short(mode, 40)!r}", expected=", ".join(MODES))
+
+
 def check(new: ParsedSchema, history: Sequence[tuple[int | None, ParsedSchema]], mode: str) -> list[Finding]:
     """Findings of a new version against older ones (version number, schema), oldest first.
 
     The transitive modes look at all of them, the others at the newest. Raises SchemaError for an unknown
     mode.
     """
-    if mode not in MODES:
-        raise SchemaError(f"unknown compatibility mode {short(mode, 40)!r}", expected=", ".join(MODES))
+    check_mode(mode)
     if mode == "NONE" or not history:
         return []
     budget = Budget()
