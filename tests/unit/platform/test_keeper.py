@@ -7,13 +7,14 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from hanse.bootstrap import Mesh
 from hanse.errors import ConfigError, LeaseHeld, SchemaError
 from hanse.model.mesh import Domain
-from hanse.runtime import ProductRun, Waiting, keeper
+from hanse.runtime import ProductRun, Waiting, keeper, serve
 from hanse.scaffold import domain_new, mesh_new
 
 ROUNDS = 3
@@ -102,3 +103,16 @@ def test_a_fault_in_a_domains_code_is_told_by_its_place(
         load(domain)
     assert str(caught.value.where).endswith(place)
     assert problem in str(caught.value.got)
+
+
+def test_up_starts_nothing_over_a_mesh_that_cannot_be_read(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def process(*_: object) -> NoReturn:
+        pytest.fail("a helper was started")
+
+    monkeypatch.setattr(serve, "_process", process)
+    monkeypatch.setattr(serve.signal, "signal", lambda *_: None)  # pyright: ignore[reportUnknownLambdaType]
+    (mesh.settings.root / "domains/parcels/domain.yaml").write_text("domain: [1", encoding="utf-8")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        serve.up(mesh)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,16 @@ def play(mesh: Mesh, source: Input, progress: Progress) -> Played:
 
     Raises ConfigError when the mesh already holds another input.
     """
-    _claim(mesh, source)
+    note = mesh.settings.data / "demo.json"
+    held = _claimed(note) if note.exists() else None
+    if held not in (None, source.label):
+        raise ConfigError(
+            "this mesh already holds another input",
+            where=str(mesh.settings.data),
+            expected=source.label,
+            got=held,
+            fix="delete that folder, or choose another by HANSE_DATA",
+        )
     played = Played()
     recorder = Recorder()
     played.stages.append(_command(mesh, source, recorder, played, progress))
@@ -96,19 +106,7 @@ def play(mesh: Mesh, source: Input, progress: Progress) -> Played:
     return played
 
 
-def _claim(mesh: Mesh, source: Input) -> None:
-    path = mesh.settings.data / "demo.json"
-    if path.exists():
-        loaded = _claimed(path)
-        if loaded != source.label:
-            raise ConfigError(
-                "this mesh already holds another input",
-                where=str(mesh.settings.data),
-                expected=source.label,
-                got=loaded,
-                fix="delete that folder, or choose another by HANSE_DATA",
-            )
-        return
+def _claim(path: Path, source: Input) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_suffix(f".{os.getpid()}")
     whole.write_text(json.dumps({"input": source.label}), encoding="utf-8")
@@ -133,15 +131,23 @@ def _command(mesh: Mesh, source: Input, recorder: Recorder, played: Played, prog
         streams = olist_streams(mesh, source.directory)
     else:
         streams = simulated_streams(mesh, source.seed, source.days)
+    begun = {name: _begun(stream) for name, stream in streams.items()}
+    _claim(mesh.settings.data / "demo.json", source)
 
     def verdict(domain: str, timed: Timed, given: Verdict) -> None:
         recorder.add(domain, timed, accepted=isinstance(given, Accepted))
 
     record = verdict if source.directory is None else None
-    report = run(mesh, streams, lambda name, done: progress(f"commands to {name}", done), on_verdict=record)
+    report = run(mesh, begun, lambda name, done: progress(f"commands to {name}", done), on_verdict=record)
     _tell(report, played)
     commands = sum(domain.commands for domain in report.domains.values())
     return Stage("commands", commands, "commands", time.monotonic() - started)
+
+
+def _begun(stream: Iterable[Timed]) -> Iterator[Timed]:
+    """The same stream with its first element read, for which every file was opened and its header seen."""
+    rest = iter(stream)
+    return chain(list(islice(rest, 1)), rest)
 
 
 def _tell(report: DemoReport, played: Played) -> None:

@@ -12,7 +12,8 @@ from hanse.runtime.serve import stop_on_signal
 
 def main() -> None:
     """Run until SIGTERM."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("hanse").setLevel(logging.INFO)
     stop = stop_on_signal()
     with Mesh.open() as mesh:
         keep(mesh, stop, products="--relay-only" not in sys.argv)

@@ -44,7 +44,11 @@ def only_one(settings: Settings) -> Generator[None]:
 
 
 def up(mesh: Mesh, *, dagster: bool = False, registry: bool = False, products: bool = True) -> None:
-    """Serve until interrupted. With Dagster its lag sensors run the products, else the keeper does."""
+    """Serve until interrupted. With Dagster its lag sensors run the products, else the keeper does.
+
+    Raises ConfigError, before anything is started, when the mesh's descriptors cannot be read.
+    """
+    _ = mesh.model
     signal.signal(signal.SIGTERM, _leave)
     with only_one(mesh.settings), ExitStack() as stack:
         stack.enter_context(
