@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 
 from hanse.errors import ConfigError, HanseError, QueryRefused
 
+from .sql.pool import WorkerDied
 from .sql.service import Busy, NotPublished, QueryFailed, QueryTimeout, UnknownProduct
 
 _FAILED = {"query": 400, "memory": 400, "data": 503, "internal": 500}
@@ -26,6 +27,7 @@ def status_of(error: HanseError) -> int:
         (QueryTimeout, 408),
         (Busy, 503),
         (ConfigError, 503),
+        (WorkerDied, 503),
     ):
         if isinstance(error, kind):
             return status

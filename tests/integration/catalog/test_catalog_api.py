@@ -19,7 +19,7 @@ from hanse.errors import ConfigError
 from hanse_catalog.access import ANONYMOUS
 from hanse_catalog.app import create_app
 from hanse_catalog.catalog import Catalog
-from hanse_catalog.sql.pool import PoolSettings
+from hanse_catalog.sql.pool import PoolSettings, WorkerDied
 from hanse_catalog.sql.service import Limits
 from hanse_catalog.view import Lag
 from helpers.catalog_mesh import SampleMesh
@@ -303,6 +303,21 @@ def test_a_mistake_of_the_catalog_carries_the_security_headers(tmp_path: Path, a
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["x-frame-options"] == "DENY"
     assert "secret" not in answer.text
+
+
+def test_pages_are_served_when_a_worker_dies_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dying(*_: object) -> None:
+        raise WorkerDied("the query's worker process ended unexpectedly")
+
+    monkeypatch.setattr("hanse_catalog.sql.pool.start_worker", dying)
+    with TestClient(create_app(SampleMesh(tmp_path))) as client:
+        assert client.get("/").status_code == 200
+        assert client.get("/ready").status_code == 503
+        answer = client.get("/api/query", params={"sql": "SELECT 1"})
+        assert answer.status_code == 503
+        assert "ended unexpectedly" in answer.json()["detail"]
 
 
 def test_the_first_list_knows_the_state_of_slow_products(tmp_path: Path) -> None:
