@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from hanse import runtime
 from hanse.cli import domain, product
 from hanse.cli.demo import _print as print_demo  # pyright: ignore[reportPrivateUsage]
+from hanse.cli.scaffold import init
+from hanse.errors import PublicationError
+from hanse.runtime import ProductRun
 from hanse.runtime.demo import Played, Reason, Stage
 from hanse.runtime.reconcile import Total
-from hanse.scaffold import mesh_new
+from hanse.scaffold import mesh_new, product_new
 
 
 @pytest.fixture
@@ -51,3 +56,27 @@ def test_reasons_and_totals_of_the_demo_are_no_markup(capsys: pytest.CaptureFixt
     shown = capsys.readouterr().out
     for part in ("a.csv → [/x]", "state-code [/y]", "orders [/z]", "DIFFERENT", "equal"):
         assert part in shown
+
+
+def test_what_ran_before_an_error_is_told(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    product_new(mesh, "parcels/second")
+
+    def run(_: object, name: str) -> ProductRun:
+        if name == "parcels.second":
+            raise PublicationError("the disk is full")
+        return ProductRun(name, records=7, published=True)
+
+    monkeypatch.setattr(runtime, "run_product", run)
+    names = ["parcels/parcels_by_reason", "parcels/second"]
+    done = CliRunner().invoke(product.app, ["run", *names])
+    assert isinstance(done.exception, PublicationError)
+    assert "parcels.parcels_by_reason" in done.output
+    told = CliRunner().invoke(product.app, ["run", *names, "--json"])
+    assert [row["records"] for row in json.loads(told.stdout)] == [7]
+
+
+def test_a_file_that_was_written_twice_is_named_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init(tmp_path / "own", "crates")
+    assert capsys.readouterr().out.count("workspace.yaml") == 1

@@ -9,9 +9,7 @@ from datetime import datetime, timedelta
 from customers.commands import ChangeAddress, ChangeEmail, ForgetCustomer, RegisterCustomer, TakeNote
 from customers.values import Address, EmailAddress
 from hanse.domain import Command
-from hanse.domain.demo import SHOPPERS_A_DAY, Row, Shopper, Timed, shopper, shopper_joins
-
-_Message = tuple[datetime, int, Command, str]
+from hanse.domain.demo import SHOPPERS_A_DAY, Shopper, Timed, arrivals, shopper, shopper_joins
 
 
 def simulate(seed: int, days: int = 30) -> Iterator[Timed]:
@@ -20,18 +18,16 @@ def simulate(seed: int, days: int = 30) -> Iterator[Timed]:
     Each message counts as a row of the file `simulator/customers`. The same seed gives the same stream.
     """
     draw = random.Random(f"{seed}/customers")  # noqa: S311
-    messages: list[_Message] = []
-    for number in range(days * SHOPPERS_A_DAY):
-        for at, command, name in _life(draw, shopper(seed, number), shopper_joins(number), days):
-            identity = f"simulator/{seed}/{name}"
-            arrival = at + timedelta(seconds=draw.expovariate(1 / 10))
-            messages.append((arrival, len(messages), command, identity))
-            if draw.random() < 0.02:
-                again = arrival + timedelta(seconds=draw.randint(1, 120))
-                messages.append((again, len(messages), command, identity))
-    messages.sort(key=lambda message: message[:2])
-    for line, (at, _, command, identity) in enumerate(messages, 1):
-        yield Timed(at, (Row("simulator/customers", line),), command, identity)
+    sent = (
+        (at, command, f"simulator/{seed}/{name}")
+        for number in range(days * SHOPPERS_A_DAY)
+        for at, command, name in _life(draw, shopper(seed, number), shopper_joins(number), days)
+    )
+    return arrivals(draw, "simulator/customers", sent, _delay)
+
+
+def _delay(draw: random.Random) -> timedelta:
+    return timedelta(seconds=draw.expovariate(1 / 10))
 
 
 def _life(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hanse.domain import Command, Money
-from hanse.domain.demo import SHOPPERS_A_DAY, SIMULATED_FROM, Row, Timed, shopper, shopper_joins
+from hanse.domain.demo import SHOPPERS_A_DAY, SIMULATED_FROM, Timed, arrivals, shopper, shopper_joins
 from orders.commands import CancelOrder, ConfirmPayment, DeliverOrder, PlaceOrder, ReviewOrder, ShipOrder
 from orders.values import Item, Payment
 
@@ -41,19 +41,14 @@ def simulate(seed: int, days: int = 30) -> Iterator[Timed]:
     The same seed gives the same stream.
     """
     draw = random.Random(f"{seed}/orders")  # noqa: S311
-    messages: list[tuple[datetime, int, Command, str]] = []
+    return arrivals(draw, "simulator/orders", _sent(draw, seed, days), _delay)
+
+
+def _sent(draw: random.Random, seed: int, days: int) -> Iterator[_Step]:
     for number in range(days * ORDERS_A_DAY):
         placed = SIMULATED_FROM + timedelta(days=draw.uniform(0.02, days))
         for at, command, step in _life(draw, seed, f"order-{seed}-{number:06d}", placed):
-            identity = f"simulator/{seed}/{number}/{step}"
-            arrival = at + _delay(draw)
-            messages.append((arrival, len(messages), command, identity))
-            if draw.random() < 0.02:
-                again = arrival + timedelta(seconds=draw.randint(1, 120))
-                messages.append((again, len(messages), command, identity))
-    messages.sort(key=lambda message: message[:2])
-    for line, (at, _, command, identity) in enumerate(messages, 1):
-        yield Timed(at, (Row("simulator/orders", line),), command, identity)
+            yield at, command, f"simulator/{seed}/{number}/{step}"
 
 
 def _delay(draw: random.Random) -> timedelta:

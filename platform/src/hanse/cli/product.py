@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -93,16 +94,18 @@ def run(
         wanted = [find(mesh, name) for name in names or []] or in_order(mesh.model)
         failed = False
         rows: list[dict[str, Any]] = []
-        for product in wanted:
-            result = run_product(mesh, product.full_name)
-            failed = failed or result.rejected is not None
-            rows.append(result.summary())
-            if result.rejected:
-                typer.secho(f"rejected: {result.rejected}", fg="red", err=True)
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2, default=str))
-    else:
-        _table("Runs", rows)
+        try:
+            for product in wanted:
+                result = run_product(mesh, product.full_name)
+                failed = failed or result.rejected is not None
+                rows.append(result.summary())
+                if result.rejected:
+                    typer.secho(f"rejected: {result.rejected}", fg="red", err=True)
+        finally:  # what was published before an error is told all the same
+            if as_json:
+                typer.echo(json.dumps(rows, indent=2, default=str))
+            elif rows or sys.exception() is None:
+                _table("Runs", rows)
     if failed:
         raise typer.Exit(1)
 

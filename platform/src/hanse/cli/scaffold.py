@@ -21,7 +21,7 @@ def init(
 
 
 def show(written: Sequence[Path], root: Path) -> None:
-    """Print the files that were written, relative to the mesh."""
+    """Print the files that were written, each once, relative to the mesh."""
     top = root.resolve()
-    for path in written:
+    for path in dict.fromkeys(written):
         typer.echo(f"  {path.resolve().relative_to(top).as_posix()}")

@@ -291,6 +291,29 @@ def shopper(seed: int, number: int) -> Shopper:
     )
 
 
+def arrivals(
+    draw: random.Random,
+    file: str,
+    sent: Iterable[tuple[datetime, Command, str]],
+    delay: Callable[[random.Random], timedelta],
+) -> Iterator[Timed]:
+    """The commands that were sent (when, which, by which identity), in the order in which they arrive.
+
+    Each comes after its `delay`, and one in fifty comes a second time within two minutes. Each message is a
+    row of the made-up `file`.
+    """
+    messages: list[tuple[datetime, int, Command, str]] = []
+    for at, command, identity in sent:
+        arrival = at + delay(draw)
+        messages.append((arrival, len(messages), command, identity))
+        if draw.random() < 0.02:
+            again = arrival + timedelta(seconds=draw.randint(1, 120))
+            messages.append((again, len(messages), command, identity))
+    messages.sort(key=lambda message: message[:2])
+    for line, (at, _, command, identity) in enumerate(messages, 1):
+        yield Timed(at, (Row(file, line),), command, identity)
+
+
 def _demos(mesh: Mesh, function: str) -> dict[str, ModuleType]:
     found: dict[str, ModuleType] = {}
     for domain in mesh.model.domains:
