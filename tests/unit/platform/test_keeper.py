@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +14,13 @@ from typing import NoReturn
 import pytest
 
 from hanse.bootstrap import Mesh
+from hanse.domain import ApplicationService, load
 from hanse.errors import ConfigError, LeaseHeld, SchemaError
 from hanse.model.mesh import Domain
 from hanse.runtime import ProductRun, Waiting, keeper, serve
+from hanse.runtime.relays import relay_one
 from hanse.scaffold import domain_new, mesh_new
+from hanse.scaffold.feed import build
 
 ROUNDS = 3
 
@@ -59,8 +64,39 @@ def test_one_domains_fault_keeps_no_other_from_moving(
 
     monkeypatch.setattr(keeper, "lag", lambda *_: Waiting(0, ""))  # pyright: ignore[reportUnknownLambdaType]
     rounds(mesh, monkeypatch, relay)
-    assert relayed == ["returns"] * ROUNDS
+    assert relayed == ["returns"]  # and not again: nothing was committed since
     assert [r.message.split(":")[0] for r in caplog.records] == ["relay of parcels"]
+
+
+def test_what_is_committed_between_rounds_is_relayed(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    mesh_new(tmp_path / "own", "pallets")
+    relayed: list[int] = []
+
+    def relay(mesh: Mesh, domain: Domain) -> int:
+        relayed.append(relay_one(mesh, domain))
+        if len(relayed) == 1:
+            send_example(mesh, domain)
+        return relayed[-1]
+
+    monkeypatch.setattr(keeper, "lag", lambda *_: Waiting(0, ""))  # pyright: ignore[reportUnknownLambdaType]
+    with Mesh.open(tmp_path / "own") as own:
+        rounds(own, monkeypatch, relay)
+        assert relayed == [0, 1]
+        assert sum(r.high for r in own.log.ranges("pallets.pallet_recorded").values()) == 1
+
+
+def send_example(mesh: Mesh, domain: Domain) -> None:
+    """One command, accepted and not relayed."""
+    application = load(domain)
+    assert application is not None
+    (command,) = application.commands
+    line = (domain.directory / "examples/commands.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    body = {name: value for name, value in json.loads(line).items() if name != "command"}
+    service = ApplicationService(application, mesh.store(domain.name), mesh.keys)
+    service.handle(build(command, body, "example"))
 
 
 def test_a_product_that_another_process_held_is_tried_again(
@@ -89,10 +125,6 @@ def test_a_product_that_another_process_held_is_tried_again(
 def test_a_fault_in_a_domains_code_is_told_by_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, place: str, problem: str
 ) -> None:
-    import sys
-
-    from hanse.domain import load
-
     monkeypatch.setattr(sys, "path", list(sys.path))
     name = f"faulty_{problem[:4].lower()}"
     mesh_new(tmp_path / "mesh", name)

@@ -14,6 +14,8 @@ import duckdb
 from hanse.bootstrap import Mesh
 from hanse.errors import HanseError, LeaseHeld
 from hanse.log.retention import retain
+from hanse.model.mesh import Domain
+from hanse.ports.event_store import RELAY
 from hanse.runtime.products import in_order, lag, run_product
 from hanse.runtime.relays import relay_one
 
@@ -31,11 +33,12 @@ def keep(mesh: Mesh, stop: threading.Event, *, products: bool, interval: float =
     """
     tried: dict[str, str] = {}
     told: dict[str, str] = {}
+    started: set[str] = set()
     parent = os.getppid()
     upkeep = time.monotonic() + FIRST_UPKEEP_SECONDS
     while not stop.is_set() and os.getppid() == parent:
         for domain in mesh.model.domains:
-            _guarded(told, f"relay of {domain.name}", lambda domain=domain: relay_one(mesh, domain))
+            _guarded(told, f"relay of {domain.name}", lambda domain=domain: _relay(mesh, domain, started))
         if products:
             for product in in_order(mesh.model):
                 _guarded(told, product.full_name, lambda name=product.full_name: _advance(mesh, name, tried))
@@ -43,6 +46,17 @@ def keep(mesh: Mesh, stop: threading.Event, *, products: bool, interval: float =
             _guarded(told, "retention", lambda: retain(mesh.log))
             upkeep = time.monotonic() + UPKEEP_SECONDS
         stop.wait(interval)
+
+
+def _relay(mesh: Mesh, domain: Domain, started: set[str]) -> None:
+    """Relay what is new in the domain's store. The first time always: it registers schemas and makes topics."""
+    if domain.name in started:
+        store = mesh.store(domain.name)
+        if store.relayed(RELAY) == store.head():
+            return
+    relay_one(mesh, domain)
+    if domain.module is not None:
+        started.add(domain.name)
 
 
 def _advance(mesh: Mesh, name: str, tried: dict[str, str]) -> None:
