@@ -47,6 +47,9 @@ NONDETERMINISTIC = (
 class ExpressionCompiler:
     """Lowers expressions in a scope. `query` lowers subqueries; `zone` is the session's time zone."""
 
+    processing_time = "make_timestamptz(0)"
+    """What PROCTIME() reads as: in a query every row is processed at one moment."""
+
     def __init__(self, query: QueryCompiler, scope: Scope) -> None:
         self.query = query
         self.scope = scope
@@ -337,11 +340,16 @@ class ExpressionCompiler:
         return Value(f"({value.sql} IS {word})", BOOLEAN)
 
     def _between(self, node: exp.Between) -> Value:
+        low, high = node.args["low"], node.args["high"]
+        inside = self._within(node.this, low, high)
         if node.args.get("symmetric"):
-            raise refuse("BETWEEN SYMMETRIC", node, "order the bounds")
-        low = exp.GTE(this=node.this, expression=node.args["low"])
-        high = exp.LTE(this=node.this, expression=node.args["high"])
-        return Value(f"({self._compare(low, '>=').sql} AND {self._compare(high, '<=').sql})", BOOLEAN)
+            inside = f"({inside} OR {self._within(node.this, high, low)})"
+        return Value(inside, BOOLEAN)
+
+    def _within(self, item: Any, low: Any, high: Any) -> str:
+        above = self._compare(exp.GTE(this=item.copy(), expression=low.copy()), ">=")
+        below = self._compare(exp.LTE(this=item.copy(), expression=high.copy()), "<=")
+        return f"({above.sql} AND {below.sql})"
 
     def _in(self, node: exp.In) -> Value:
         query = node.args.get("query")

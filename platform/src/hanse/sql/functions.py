@@ -193,6 +193,25 @@ def _array_union(compiler: ExpressionCompiler, values: list[Value], node: Any) -
     return _array_distinct(compiler, [both], node)
 
 
+@function("ARRAY_EXCEPT(array, other)")
+def _array_except(compiler: ExpressionCompiler, values: list[Value], node: Any) -> Value:
+    return _array_chosen(compiler, values, node, "= 0")
+
+
+@function("ARRAY_INTERSECT(array, other)")
+def _array_intersect(compiler: ExpressionCompiler, values: list[Value], node: Any) -> Value:
+    return _array_chosen(compiler, values, node, "> 0")
+
+
+def _array_chosen(compiler: ExpressionCompiler, values: list[Value], node: Any, test: str) -> Value:
+    """The first array's distinct elements that are, or are not, in the other one; NULL is an element."""
+    first, other = values[0].sql, values[1].sql
+    same = f"len(list_filter({other}, lambda o: o IS NOT DISTINCT FROM e))"
+    chosen = f"list_filter({first}, lambda e: {same} {test})"
+    both = Value(f"(CASE WHEN {other} IS NOT NULL THEN {chosen} END)", values[0].type)
+    return _array_distinct(compiler, [both], node)
+
+
 @function("ARRAY_MAX(array)")
 def _array_max(compiler: ExpressionCompiler, values: list[Value], node: Any) -> Value:
     return Value(f"list_max({values[0].sql})", values[0].type.items[0])
@@ -456,7 +475,7 @@ def _log(compiler: ExpressionCompiler, values: list[Value], node: Any) -> Value:
 
 @function("PROCTIME()")
 def _proctime(compiler: ExpressionCompiler, values: list[Value], node: Any) -> Value:
-    return Value("_proctime", TIMESTAMP_LTZ, "proctime")
+    return Value(compiler.processing_time, TIMESTAMP_LTZ, "proctime")
 
 
 @function("TO_TIMESTAMP(s, [pattern])")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from hanse.sql import dialect as ast
 from hanse.sql.aggregates import AGGREGATES, Call
 from hanse.sql.expressions import ExpressionCompiler
 from hanse.sql.relation import Binding, Column, Relation, Scope, Value, refuse, unique_columns
@@ -41,7 +42,7 @@ class GroupCompiler(ExpressionCompiler):
 
         call = node.this if isinstance(node, exp.Filter) else node
         name = str(call.name).upper() if hasattr(call, "name") else ""
-        if not isinstance(node, exp.Window) and name in AGGREGATES and hasattr(call, "expressions"):
+        if isinstance(call, exp.Anonymous | ast.JsonCall) and name in AGGREGATES:
             return self._aggregate(call, node)
         if isinstance(node, exp.Grouping) or name in ("GROUPING", "GROUPING_ID", "GROUP_ID"):
             return self._grouping(node, name)

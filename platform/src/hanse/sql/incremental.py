@@ -197,6 +197,7 @@ def _grouped(program: ProgramCompiler, sink: Sink, source: Source, node: exp.Sel
     if group is not None and any(group.args.get(name) for name in ("grouping_sets", "rollup", "cube")):
         return None
     compiler = _compiler(program)
+    compiler.push_ctes(node)
     relation, scope = compiler.from_clause(node, None)
     if set(compiler.operators) - {"project"}:
         return None

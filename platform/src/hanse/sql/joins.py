@@ -82,6 +82,10 @@ class FromBuilder:
 
     def first(self, node: Any, hints: dict[str, bool]) -> None:
         """The first FROM item."""
+        if isinstance(node, exp.Unnest):
+            self._start_with_one_row()
+            self._unnest(node, "CROSS", exp.Join())
+            return
         relation, alias = self.item(node, hints)
         ref = self.query.alias()
         self.scope.bindings.append(Binding(alias, ref, relation.columns))
@@ -90,6 +94,16 @@ class FromBuilder:
         self.sources = relation.sources
         self.window = relation.window
         self.arrival.append(ref)
+
+    def _start_with_one_row(self) -> None:
+        """What a leading UNNEST is joined to."""
+        one = Relation("SELECT [0::BIGINT] AS _s, NULL::BIGINT[] AS _w", ())
+        ref = self.query.alias()
+        self.scope.bindings.append(Binding("", ref, ()))
+        self.relations.append(one)
+        self.parts.append("")
+        self.arrival.append(ref)
+        self.joined = True
 
     def item(self, node: Any, hints: dict[str, bool] | None = None) -> tuple[Relation, str]:
         """A FROM item's relation and alias."""
@@ -346,12 +360,12 @@ class FromBuilder:
         binding: Binding, sources: frozenset[int],
     ) -> None:  # fmt: skip
         keys = self._key_tests(versions, ref, join.args["on"], binding)
-        when = f"v.{versions.time}"
+        when = f"_v.{versions.time}"
         tests = [*keys, f"{when} <= {moment.sql}"]
         if self.query.late == "drop":
-            tests.append(f"(v._s < {left}._s OR {row_watermark(sources, 'v.')} < {instant(moment.sql)})")
+            tests.append(f"(_v._s < {left}._s OR {row_watermark(sources, '_v.')} < {instant(moment.sql)})")
         picked = (
-            f"SELECT max_by(v, struct_pack(t := {when}, s := v._s)) AS r FROM ({versions.relation.sql}) v "
+            f"SELECT max_by(_v, struct_pack(t := {when}, s := _v._s)) AS r FROM ({versions.relation.sql}) _v "
             f"WHERE {' AND '.join(tests)}"
         )
         names = ", ".join(f"r.{column.sql} AS {column.sql}" for column in versions.relation.columns)
@@ -370,7 +384,7 @@ class FromBuilder:
                 name = mine.sql.removeprefix(f"{ref}.")
                 column = next((c for c in binding.columns if c.sql == name), None)
                 if column is not None and column.name in versions.keys and ref + "." not in other.sql:
-                    tests.append(f"v.{column.sql} = {other.sql}")
+                    tests.append(f"_v.{column.sql} = {other.sql}")
         if len(tests) < len(versions.keys):
             raise refuse(
                 "a temporal join without the whole key", condition, f"compare {', '.join(versions.keys)}"

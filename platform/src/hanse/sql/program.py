@@ -226,6 +226,7 @@ class ProgramCompiler:
         query = QueryCompiler(self.catalog, self.emission, self.late)
         scope = Scope([Binding(name.split(".")[-1], "", stored)])
         compiler = ExpressionCompiler(query, scope)
+        compiler.processing_time = "_proctime"
         computed: dict[str, str] = {}
         by_name: dict[str, Column] = {column.name: column for column in stored}
         for row in rows:

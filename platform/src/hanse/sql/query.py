@@ -71,14 +71,15 @@ class QueryCompiler:
         self._depth += 1
         if self._depth > 120:
             raise refuse("a query nested this deep", node, "nest at most 120 levels")
-        scopes = self._push_ctes(node)
+        scopes = self.push_ctes(node)
         try:
             return self._query(node, parent, hints or {})
         finally:
             del self.ctes[len(self.ctes) - scopes :]
             self._depth -= 1
 
-    def _push_ctes(self, node: Any) -> int:
+    def push_ctes(self, node: Any) -> int:
+        """Make the names of a query's WITH known; returns how many scopes to take away after it."""
         clause = node.args.get("with_") or node.args.get("with")
         if clause is None:
             return 0
@@ -272,7 +273,7 @@ class QueryCompiler:
             return f"SELECT {names}, {hidden}, CASE WHEN _kind IN (0, 2) THEN 1 ELSE -1 END AS _k FROM {source.table}"
         key = self._key(source)
         old = ", ".join(f"_p.{column.sql} AS {column.sql}" for column in source.columns)
-        lagged = f"SELECT *, lag(t) OVER (PARTITION BY {key} ORDER BY _seq) AS _p FROM {source.table} t"
+        lagged = f"SELECT *, lag(_row) OVER (PARTITION BY {key} ORDER BY _seq) AS _p FROM {source.table} _row"
         return (
             f"SELECT {names}, {hidden}, 1 AS _k FROM {source.table} WHERE _kind IN (0, 2) UNION ALL "
             f"SELECT {old}, {hidden}, -1 AS _k FROM ({lagged}) WHERE _p._kind IN (0, 2)"

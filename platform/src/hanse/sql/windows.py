@@ -67,6 +67,8 @@ def table_function(compiler: QueryCompiler, call: Any) -> Relation:
     flat_keys = (
         [key for node in (data.args.get("partition") or []) for key in _key_names(node)] if keys else []
     )
+    if name == "HOP" and lengths["SLIDE"] > 0 and lengths["SIZE"] % lengths["SLIDE"]:
+        raise refuse("HOP whose size is no multiple of its slide", call, "make it one")
     return assign(compiler, base, name, time, lengths, flat_keys, call)
 
 
@@ -131,8 +133,6 @@ def assign(
         raise refuse(f"{name} with a length of zero or less", node, "write a positive INTERVAL")
     if name == "CUMULATE" and size % lengths["STEP"]:
         raise refuse("CUMULATE whose size is no multiple of its step", node, "make it one")
-    if name == "HOP" and size % lengths["SLIDE"]:
-        raise refuse("HOP whose size is no multiple of its slide", node, "make it one")
     at = instant(time.sql)
     if name == "SESSION":
         sql = _session(compiler, base, time, size, keys)
@@ -172,17 +172,17 @@ def _session(compiler: QueryCompiler, base: Relation, time: Column, gap: int, ke
     missing = [key for key in keys if key not in columns]
     if missing:
         raise refuse(f"the unknown column {missing[0]}", None, "partition by columns of the table")
-    watermark = row_watermark(base.sources, "b.") if compiler.late == "drop" else str(LOWEST)
-    sign = "b._k" if base.changelog else "1"
-    listed = f"list(struct_pack(t := {instant('b.' + time.sql)}, w := {watermark}, k := {sign}, r := b) ORDER BY b._s)"
-    group = ", ".join(f"b.{columns[key]}" for key in keys)
+    watermark = row_watermark(base.sources, "_b.") if compiler.late == "drop" else str(LOWEST)
+    sign = "_b._k" if base.changelog else "1"
+    listed = f"list(struct_pack(t := {instant('_b.' + time.sql)}, w := {watermark}, k := {sign}, r := _b) ORDER BY _b._s)"
+    group = ", ".join(f"_b.{columns[key]}" for key in keys)
     grouped = f" GROUP BY {group}" if group else ""
     names = ", ".join(f"_x.r.{column.sql} AS {column.sql}" for column in base.columns)
     hidden = ["_x.r._s AS _s", "_x.r._w AS _w"] + (["_x.r._k AS _k"] if base.changelog else [])
     inner = (
         f"SELECT unnest(_rows) AS _x, unnest(hanse_sessions(list_transform(_rows, lambda e: e.t), "
         f"list_transform(_rows, lambda e: e.w), {gap})) AS _y FROM "
-        f"(SELECT {listed} AS _rows FROM ({base.sql}) b WHERE b.{time.sql} IS NOT NULL{grouped})"
+        f"(SELECT {listed} AS _rows FROM ({base.sql}) _b WHERE _b.{time.sql} IS NOT NULL{grouped})"
     )
     return (
         f"SELECT {names}, {', '.join(hidden)}, _y[1] AS _ws, _y[2] AS _we FROM ({inner}) WHERE _y IS NOT NULL"
