@@ -250,6 +250,13 @@ def _storage(mesh: Mesh, product: Product) -> Generator[None]:
     try:
         yield
     except (duckdb.IOException, sqlite3.Error, DBAPIError, OSError) as error:
+        state = mesh.settings.state_path(product.full_name)
+        if isinstance(error, duckdb.IOException) and "not a valid DuckDB database" in str(error):
+            raise PublicationError(
+                f"the projection's state of {product.full_name} is damaged",
+                where=str(state),
+                fix=f"hanse product rebuild {product.full_name}; readers keep the last snapshot meanwhile",
+            ) from error
         raise PublicationError(
             f"{product.full_name} cannot be written",
             where=str(mesh.settings.data),
