@@ -9,6 +9,7 @@ import pytest
 
 from hanse.bootstrap import Mesh
 from hanse.errors import PublicationError
+from hanse.publish.verdicts import Verdicts
 from hanse.runtime import rebuild_product, run_product
 from hanse.scaffold import mesh_new
 from hanse.scaffold.feed import feed
@@ -27,3 +28,12 @@ def test_a_damaged_state_is_built_again(tmp_path: Path, monkeypatch: pytest.Monk
         assert f"hanse product rebuild {name}" in str(caught.value.fix)
         rebuilt = rebuild_product(mesh, name)
         assert (rebuilt.rows, rebuilt.records) == (3, 4)
+
+
+def test_a_damaged_history_is_one_message(tmp_path: Path) -> None:
+    path = tmp_path / "verdicts.db"
+    path.write_bytes(b"\x07" * 9_000)
+    for read in (Verdicts(path).products, lambda: Verdicts(path).history("a.b")):
+        with pytest.raises(PublicationError, match="history of publications cannot be read") as caught:
+            read()
+        assert caught.value.where == str(path)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from hanse.errors import PublicationError
 from hanse.quality.result import CheckResult
 
 State = Literal["published", "rejected", "released", "discarded"]
@@ -91,6 +92,12 @@ class Verdicts:
             yield con
             if write:
                 con.execute("COMMIT")
+        except sqlite3.Error as error:
+            if write:
+                raise
+            raise PublicationError(
+                "the history of publications cannot be read", where=str(self.path), got=str(error)
+            ) from error
         finally:
             con.close()
 
