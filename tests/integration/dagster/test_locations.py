@@ -130,7 +130,11 @@ def test_the_lag_sensor_asks_for_products_behind_their_streams(locations: dict[s
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance=instance)
         requests = list(sensor(context))
-    assert {r.asset_selection[0].path[-1] for r in requests} == {"customer_directory", "customers_by_state"}
+    assert {r.asset_selection[0].path[-1] for r in requests} == {
+        "customer_directory",
+        "customer_value",
+        "customers_by_state",
+    }
 
 
 def run(definitions: Any, product: str) -> Any:
@@ -148,3 +152,9 @@ def materialise(locations: dict[str, Any], product: str) -> dict[str, Any]:
     result = run(locations["orders"], product)
     assert result.success
     return result.asset_materializations_for_node(f"orders__{product}")[0].metadata
+
+
+def test_lineage_crosses_domains(locations: dict[str, Any]) -> None:
+    graph = locations["customers"].resolve_asset_graph()
+    key = next(k for k in graph.get_all_asset_keys() if k.path == ["customers", "customer_value"])
+    assert {parent.path[0] for parent in graph.get(key).parent_keys} == {"orders"}
