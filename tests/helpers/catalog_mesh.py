@@ -1,6 +1,5 @@
 """A small mesh over plain Parquet files: what the catalog sees, without a lakehouse."""
 
-
 from __future__ import annotations
 
 from dataclasses import replace
