@@ -42,6 +42,7 @@ class SourceColumn(exp.Expression):
         "kind": False,
         "computed": False,
         "metadata": False,
+        "virtual": False,
         "key": False,
         "not_null": False,
     }
@@ -125,6 +126,7 @@ _FREED = (
 _COLUMN_WORDS = (
     ("not_null", "NOT NULL"),
     ("metadata", "METADATA"),
+    ("virtual", "VIRTUAL"),
     ("key", "PRIMARY KEY NOT ENFORCED"),
 )
 
@@ -494,7 +496,7 @@ class Flink(Dialect):
                     and self._curr.token_type != TokenType.SEMICOLON
                 ):
                     self._advance()
-            if self._match_text_seq("PARTITIONED", "BY"):
+            if self._match(TokenType.PARTITION_BY) or self._match_text_seq("PARTITIONED", "BY"):
                 self._parse_wrapped_id_vars()
             if self._match(TokenType.WITH):
                 node.set("options", self._parse_wrapped_csv(self._parse_option, optional=True))
@@ -537,7 +539,9 @@ class Flink(Dialect):
                     self._match_text_seq("NOT", "ENFORCED")
                 elif self._match_text_seq("COMMENT"):
                     self._parse_string()
-                elif not self._match_texts(("VIRTUAL", "NULL")):
+                elif self._match_text_seq("VIRTUAL"):
+                    column.set("virtual", True)
+                elif not self._match_text_seq("NULL"):
                     break
             node.append("columns", column)
 

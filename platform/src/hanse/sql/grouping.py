@@ -132,7 +132,7 @@ def is_group_window(node: Any) -> bool:
 def compile_group(query: QueryCompiler, node: exp.Select, relation: Relation, scope: Scope) -> Relation:
     """The relation of a SELECT with GROUP BY or aggregates. Raises UnsupportedSQL."""
     group = node.args.get("group")
-    items = list(group.expressions) if group is not None else []
+    items = [item for item in group.expressions if not is_everything(item)] if group is not None else []
     windows = [item for item in items if is_group_window(item)]
     auxiliary: dict[str, Column] = {}
     if windows:
@@ -153,6 +153,11 @@ def compile_group(query: QueryCompiler, node: exp.Select, relation: Relation, sc
         sets = [[*one, *extra] for one in sets] if sets is not None else None
     relation, closed = _close(query, relation, keys)
     return _emit(query, node, relation, scope, base, keys, plain, sets, auxiliary, closed)
+
+
+def is_everything(item: Any) -> bool:
+    """Whether a GROUP BY item is `()`: no key at all."""
+    return isinstance(item, exp.Tuple) and not item.expressions
 
 
 def is_sets(item: Any) -> bool:

@@ -15,7 +15,7 @@ from hanse.sql.aggregates import AGGREGATES, Call
 from hanse.sql.casts import divide_decimal
 from hanse.sql.catalog import Source
 from hanse.sql.expressions import ExpressionCompiler
-from hanse.sql.grouping import GroupCompiler, add_key, is_group_window, is_sets
+from hanse.sql.grouping import GroupCompiler, add_key, is_everything, is_group_window, is_sets
 from hanse.sql.query import QueryCompiler
 from hanse.sql.relation import Relation, Scope, Value
 from hanse.sql.types import BIGINT, Type, decimal
@@ -184,7 +184,7 @@ def _wide(kind: Type) -> str:
 
 def _grouped(program: ProgramCompiler, sink: Sink, source: Source, node: exp.Select) -> Grouped | None:
     group = node.args.get("group")
-    items = list(group.expressions) if group is not None else []
+    items = [item for item in group.expressions if not is_everything(item)] if group is not None else []
     if (
         node.args.get("having")
         or node.args.get("distinct")

@@ -201,7 +201,7 @@ class ProgramCompiler:
         named: list[tuple[str, Type, str | None]] = [
             (column.this.name, self._kind(column.args["kind"]), None)
             for column in tree.args["columns"]
-            if column.args.get("kind") is not None
+            if column.args.get("kind") is not None and not column.args.get("virtual")
         ]
         filled = frozenset(c.this.name for c in tree.args["columns"] if c.args.get("not_null"))
         return _Declared(unique_columns(named), self._primary_key(tree), tree, filled)
@@ -219,6 +219,8 @@ class ProgramCompiler:
         rows = tree.args["columns"]
         if len({row.this.name for row in rows}) < len(rows):
             raise refuse("a column named twice", tree, "give each column its own name")
+        if len({row.this.name.lower() for row in rows}) < len(rows):
+            raise refuse("columns that differ only in case", tree, "give each column its own name")
         physical: list[tuple[str, Type, str | None]] = [
             (r.this.name, self._kind(r.args["kind"]), None) for r in rows if r.args.get("kind") is not None
         ]

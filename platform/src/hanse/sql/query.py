@@ -616,7 +616,7 @@ class QueryCompiler:
             if at in hidden:
                 value = Value(f"o._o{at}", hidden[at].type, hidden[at].role)
             else:
-                value = self._order_value(compiler, item.this, relation)
+                value = self._order_value(compiler, _selected(node, item.this), relation)
             first = first or value
             keys.append(f"{'o._s' if value.role == 'proctime' else value.sql} {direction(item)}")
         if limit is None and offset is None:
@@ -769,6 +769,18 @@ def direction(item: Any) -> str:
     if explicit is None:
         nulls_first = not descending
     return f"{'DESC' if descending else 'ASC'} NULLS {'FIRST' if nulls_first else 'LAST'}"
+
+
+def _selected(select: Any, node: Any) -> Any:
+    """The place of a sort expression that is selected as it is and is more than a column; else itself."""
+    items = select.expressions if isinstance(select, exp.Select) else []
+    stars = (item for item in items if isinstance(item, exp.Star) or isinstance(item.this, exp.Star))
+    if isinstance(node, exp.Column | exp.Literal) or next(stars, None) is not None:
+        return node
+    for at, item in enumerate(items):
+        if (item.this if isinstance(item, exp.Alias) else item) == node:
+            return exp.Literal.number(at + 1)
+    return node
 
 
 def _whole(node: Any, at: Any) -> int:

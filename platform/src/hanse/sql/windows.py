@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -10,7 +11,7 @@ from sqlglot import exp
 from hanse.sql import dialect as ast
 from hanse.sql.relation import LOWEST, Column, Relation, refuse, unique_columns
 from hanse.sql.temporal import interval, milliseconds
-from hanse.sql.types import Type
+from hanse.sql.types import Type, literal
 
 if TYPE_CHECKING:
     from hanse.sql.query import QueryCompiler
@@ -94,7 +95,7 @@ def _arguments(name: str, call: Any) -> dict[str, Any]:
     missing = [key for key in order if key != "OFFSET" and key not in found]
     if missing:
         raise refuse(f"{name} without {missing[0]}", call, f"{name}({', '.join(order)})")
-    if not isinstance(found["DATA"], ast.TableArgument):
+    if not isinstance(found["DATA"], ast.TableArgument | exp.Subquery):
         raise refuse(f"{name} over an expression", call, f"write {name}(TABLE name, …)")
     return found
 
@@ -133,12 +134,30 @@ def assign(
         raise refuse(f"{name} with a length of zero or less", node, "write a positive INTERVAL")
     if name == "CUMULATE" and size % lengths["STEP"]:
         raise refuse("CUMULATE whose size is no multiple of its step", node, "make it one")
-    at = instant(time.sql)
+    base, clock, zone = _local_clock(compiler, base, time, name, node)
     if name == "SESSION":
-        sql = _session(compiler, base, time, size, keys)
+        sql = _session(compiler, base, clock, size, keys)
     else:
-        sql = _aligned(base, name, at, time.sql, size, lengths)
-    return _windowed(base, sql, time)
+        sql = _aligned(base, name, instant(clock.sql), clock.sql, size, lengths)
+    return _windowed(base, sql, time, zone)
+
+
+def _local_clock(
+    compiler: QueryCompiler, base: Relation, time: Column, name: str, node: Any
+) -> tuple[Relation, Column, str]:
+    """The base with what the session's clock showed at each row, that column, and the clock's zone.
+
+    Windows of instants follow the wall clock of the session's time zone; in UTC there is nothing to turn.
+    """
+    if time.type.kind != "TIMESTAMP_LTZ" or compiler.zone == "UTC":
+        return base, time, "UTC"
+    if compiler.emission == "closed" or compiler.late == "drop":
+        clause = f"{name} on a {time.type} in {compiler.zone} with emission closed or late rows dropped"
+        raise refuse(
+            clause, node, "set table.local-time-zone to UTC, or show windows early and keep late rows"
+        )
+    text = f"SELECT *, timezone({literal(compiler.zone)}, {time.sql}) AS _clock FROM ({base.sql})"
+    return base.with_sql(text), replace(time, sql="_clock"), compiler.zone
 
 
 def _aligned(base: Relation, name: str, at: str, time: str, size: int, lengths: dict[str, int]) -> str:
@@ -218,7 +237,7 @@ def sessions(times: list[int], watermarks: list[int], gap: int) -> list[list[int
     return result
 
 
-def _windowed(base: Relation, sql: str, time: Column) -> Relation:
+def _windowed(base: Relation, sql: str, time: Column, zone: str) -> Relation:
     zoned = time.type.kind == "TIMESTAMP_LTZ"
     kind = Type("TIMESTAMP", 3)
     named = [(column.name, column.type, column.role) for column in base.columns]
@@ -230,11 +249,12 @@ def _windowed(base: Relation, sql: str, time: Column) -> Relation:
     columns = unique_columns(named)
     old = ", ".join(f"{column.sql} AS {new.sql}" for column, new in zip(base.columns, columns, strict=False))
     start, end, stamp = columns[-3:]
-    maker = "make_timestamptz" if zoned else "make_timestamp"
+    last = "make_timestamp((_we - 1) * 1000)"
+    last = f"timezone({literal(zone)}, {last})" if zoned else last
     hidden = "_s, _w" + (", _k" if base.changelog else "")
     text = (
         f"SELECT {old}, make_timestamp(_ws * 1000) AS {start.sql}, make_timestamp(_we * 1000) AS {end.sql}, "
-        f"{maker}((_we - 1) * 1000) AS {stamp.sql}, {hidden} FROM ({sql})"
+        f"{last} AS {stamp.sql}, {hidden} FROM ({sql})"
     )
     return Relation(text, columns, base.sources, base.changelog, "assigned", base.append)
 
