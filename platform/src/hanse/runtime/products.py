@@ -175,7 +175,10 @@ def _rebuild(mesh: Mesh, product: Product, wait: float) -> ProductRun:
 def release_rejected(mesh: Mesh, name: str, seq: int, reason: str) -> Publication:
     """Show readers a rejected publication on the operator's word. Raises PublicationError."""
     product = _product(mesh, name)
-    with _opened(mesh, product, LEASE_WAIT_SECONDS) as (con, projector, publisher):
+    with (
+        _storage(mesh, product),
+        _opened(mesh, product, LEASE_WAIT_SECONDS) as (con, projector, publisher),
+    ):
         return publisher.release(con, _sink(projector, product), seq, reason)
 
 
