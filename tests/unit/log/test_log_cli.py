@@ -127,7 +127,10 @@ def test_archive_and_retain_say_what_they_did(mesh_root: Path) -> None:
 def test_following_prints_what_comes(mesh_root: Path) -> None:
     with Mesh.open(mesh_root) as mesh:
         mesh.log.create_topic(TopicSpec("a.t", 1))
-        code = "from hanse.cli.log import app; app(['tail', 'a.t', '-f', '--json'])"
+        code = (
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a build may ignore it
+            "from hanse.cli.log import app; app(['tail', 'a.t', '-f', '--json'])"
+        )
         process = subprocess.Popen(
             [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=mesh_root
         )
