@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from helpers.reference_mesh import copy_mesh
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,29 +33,10 @@ def commands(page: Path) -> list[tuple[str, list[str]]]:
     return found
 
 
-def own_copy(folder: Path) -> Path:
-    """The reference mesh, without what is built or generated."""
-    for name in (
-        "domains",
-        "governance",
-        "hanse.toml",
-        "workspace.yaml",
-        "dagster.yaml",
-        "docs",
-        "README.md",
-    ):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            shutil.copy(source, folder / name)
-    return folder
-
-
 @pytest.mark.parametrize("page", [p for p in PAGES if p.exists() and commands(p)], ids=lambda p: p.name)
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
     begins_empty = commands(page)[0][0].startswith("hanse init")
-    here = tmp_path if begins_empty else own_copy(tmp_path)
+    here = tmp_path if begins_empty else copy_mesh(tmp_path)
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "COLUMNS": "120",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,21 +10,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("domains", "governance/policies.toml", "hanse.toml", "workspace.yaml", "dagster.yaml")
+from helpers.reference_mesh import copy_mesh
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def copy_mesh(folder: Path) -> Path:
-    for name in PARTS:
-        target = folder / name
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("__pycache__"))
-        elif (ROOT / name).exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target)
-    return folder
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+from helpers.reference_mesh import copy_mesh
 
 
 def hanse(mesh: Path, *arguments: str) -> str:
@@ -29,10 +29,7 @@ def hanse(mesh: Path, *arguments: str) -> str:
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A mesh with a day of business on its log, and nothing published of it yet."""
-    folder = tmp_path_factory.mktemp("dagster") / "mesh"
-    shutil.copytree(ROOT / "domains", folder / "domains", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("hanse.toml", "workspace.yaml", "dagster.yaml"):
-        shutil.copy(ROOT / name, folder / name)
+    folder = copy_mesh(tmp_path_factory.mktemp("dagster") / "mesh")
     hanse(folder, "demo", "--days", "1", "--no-serve")
     for name in ("lakehouse", "state"):
         shutil.rmtree(folder / ".hanse" / name)

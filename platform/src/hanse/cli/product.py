@@ -12,22 +12,13 @@ import typer
 
 from hanse.bootstrap import Mesh
 from hanse.cli.printed import cells, printable
-from hanse.errors import ConfigError
 from hanse.model.mesh import Product
+from hanse.runtime import find_product
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(help="The product, as domain/name or domain.name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-def find(mesh: Mesh, name: str) -> Product:
-    """The product of that name. Raises ConfigError with the names that exist."""
-    product = mesh.model.product(name)
-    if product is None:
-        known = ", ".join(p.full_name for p in mesh.model.products) or "none yet"
-        raise ConfigError(f"no product is called {name!r}", expected=known, fix="hanse product list")
-    return product
 
 
 @app.command("list")
@@ -63,7 +54,7 @@ def show(name: Name, as_json: Json = False) -> None:
     from hanse.publish.reader import Reader
 
     with Mesh.open() as mesh:
-        product = find(mesh, name)
+        product = find_product(mesh, name)
         history = Reader(mesh.settings).history(product.full_name)
     contract = product.contract
     facts = _summary(product, history) | {
@@ -91,7 +82,7 @@ def run(
     from hanse.runtime import in_order, run_product
 
     with Mesh.open() as mesh:
-        wanted = [find(mesh, name) for name in names or []] or in_order(mesh.model)
+        wanted = [find_product(mesh, name) for name in names or []] or in_order(mesh.model)
         failed = False
         rows: list[dict[str, Any]] = []
         try:
@@ -116,7 +107,7 @@ def rebuild(name: Name) -> None:
     from hanse.runtime import rebuild_product
 
     with Mesh.open() as mesh:
-        _table("Rebuilt", [rebuild_product(mesh, find(mesh, name).full_name).summary()])
+        _table("Rebuilt", [rebuild_product(mesh, find_product(mesh, name).full_name).summary()])
 
 
 @app.command()
@@ -125,7 +116,7 @@ def history(name: Name, as_json: Json = False) -> None:
     from hanse.publish.reader import Reader
 
     with Mesh.open() as mesh:
-        product = find(mesh, name)
+        product = find_product(mesh, name)
         entries = Reader(mesh.settings).history(product.full_name)
     rows = [asdict(entry) for entry in sorted(entries, key=lambda e: e.seq, reverse=True)]
     if as_json:
@@ -141,7 +132,7 @@ def retry(name: Name) -> None:
     from hanse.runtime import run_product
 
     with Mesh.open() as mesh:
-        result = run_product(mesh, find(mesh, name).full_name)
+        result = run_product(mesh, find_product(mesh, name).full_name)
     _table("Retried", [result.summary()])
     if result.rejected:
         raise result.rejected
@@ -157,7 +148,7 @@ def release(
     from hanse.runtime import release_rejected
 
     with Mesh.open() as mesh:
-        product = find(mesh, name)
+        product = find_product(mesh, name)
         release_rejected(mesh, product.full_name, seq, reason)
     typer.echo(f"{product.full_name}: publication {seq} is released to readers")
 
@@ -168,7 +159,7 @@ def explain(name: Name) -> None:
     from hanse.runtime import explain_product
 
     with Mesh.open() as mesh:
-        typer.echo(explain_product(mesh, find(mesh, name).full_name))
+        typer.echo(explain_product(mesh, find_product(mesh, name).full_name))
 
 
 @app.command()

@@ -93,7 +93,7 @@ def lag(mesh: Mesh, name: str) -> Waiting:
     """Compare what is published with the heads of the product's topics; takes no lease."""
     from hanse.publish.reader import Reader
 
-    product = _product(mesh, name)
+    product = find_product(mesh, name)
     head = Reader(mesh.settings).head(product.full_name)
     published = head.offsets if head else {}
     behind, heads = 0, []
@@ -122,7 +122,7 @@ def run_product(
     A contract that stops the publication is told in the result's `rejected`. Raises LeaseHeld after
     `wait` seconds, and what projector and publisher raise.
     """
-    product = _product(mesh, name)
+    product = find_product(mesh, name)
     with _storage(mesh, product):
         return _run(mesh, product, progress, wait)
 
@@ -151,7 +151,7 @@ def rebuild_product(mesh: Mesh, name: str, *, wait: float = LEASE_WAIT_SECONDS) 
 
     Readers keep the last snapshot until the new one has passed its checks. Raises as `run_product`.
     """
-    product = _product(mesh, name)
+    product = find_product(mesh, name)
     with _storage(mesh, product):
         return _rebuild(mesh, product, wait)
 
@@ -174,7 +174,7 @@ def _rebuild(mesh: Mesh, product: Product, wait: float) -> ProductRun:
 
 def release_rejected(mesh: Mesh, name: str, seq: int, reason: str) -> Publication:
     """Show readers a rejected publication on the operator's word. Raises PublicationError."""
-    product = _product(mesh, name)
+    product = find_product(mesh, name)
     with (
         _storage(mesh, product),
         _opened(mesh, product, LEASE_WAIT_SECONDS) as (con, projector, publisher),
@@ -188,16 +188,19 @@ def explain_product(mesh: Mesh, name: str) -> str:
 
     from hanse.projection import Projector
 
-    product = _product(mesh, name)
+    product = find_product(mesh, name)
     with duckdb.connect() as con:
         return Projector(product, mesh.model, mesh.log, mesh.registry, con).engine.explain()
 
 
-def _product(mesh: Mesh, name: str) -> Product:
+def find_product(mesh: Mesh, name: str) -> Product:
+    """The product of that name. Raises ConfigError with the names that exist."""
     product = mesh.model.product(name)
     if product is None:
         known = ", ".join(p.full_name for p in mesh.model.products)
-        raise ConfigError(f"no product is called {name!r}", expected=known or "none yet")
+        raise ConfigError(
+            f"no product is called {name!r}", expected=known or "none yet", fix="hanse product list"
+        )
     return product
 
 
