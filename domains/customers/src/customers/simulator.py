@@ -11,6 +11,9 @@ from customers.values import Address, EmailAddress
 from hanse.domain import Command
 from hanse.domain.demo import SHOPPERS_A_DAY, Shopper, Timed, arrivals, shopper, shopper_joins
 
+MOST_DAYS = 60
+"""Within which a customer writes again; so what is under way stays bounded in a long simulation."""
+
 
 def simulate(seed: int, days: int = 30) -> Iterator[Timed]:
     """The customers' commands in the order of arrival: late ones, repeated ones and mistaken ones included.
@@ -18,12 +21,15 @@ def simulate(seed: int, days: int = 30) -> Iterator[Timed]:
     Each message counts as a row of the file `simulator/customers`. The same seed gives the same stream.
     """
     draw = random.Random(f"{seed}/customers")  # noqa: S311
-    sent = (
-        (at, command, f"simulator/{seed}/{name}")
-        for number in range(days * SHOPPERS_A_DAY)
-        for at, command, name in _life(draw, shopper(seed, number), shopper_joins(number), days)
+    lives = (
+        (shopper_joins(number), _sent(draw, seed, number, days)) for number in range(days * SHOPPERS_A_DAY)
     )
-    return arrivals(draw, "simulator/customers", sent, _delay)
+    return arrivals(draw, "simulator/customers", lives, _delay)
+
+
+def _sent(draw: random.Random, seed: int, number: int, days: int) -> Iterator[tuple[datetime, Command, str]]:
+    for at, command, name in _life(draw, shopper(seed, number), shopper_joins(number), days):
+        yield at, command, f"simulator/{seed}/{name}"
 
 
 def _delay(draw: random.Random) -> timedelta:
@@ -46,7 +52,7 @@ def _life(
         ),
         f"{who}/register",
     )
-    later = joins + timedelta(days=draw.uniform(0.1, days / 2))
+    later = joins + timedelta(days=draw.uniform(0.1, min(days / 2, MOST_DAYS)))
     chance = draw.random()
     if chance < 0.06:
         moved = Address(f"{person.street} fundos", person.postal_code, "sao paulo", "SP")

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from hanse.domain import Command, CommandRejected, Money
-from hanse.domain.demo import Row, SetAside, Timed
+from hanse.domain import CommandRejected, Money
+from hanse.domain.demo import Row, Timed
+from hanse.domain.script import Script, reason
 from hanse.domain.tabular import InputRow, moment, read_rows
 from orders.commands import CancelOrder, ConfirmPayment, DeliverOrder, PlaceOrder, ReviewOrder, ShipOrder
 from orders.values import Item, Payment
@@ -51,45 +52,26 @@ class _OrderRow:
     payments: list[tuple[Row, Payment]] = field(default_factory=list[tuple[Row, Payment]])
 
 
-class _Set(list[tuple[datetime, int, Timed]]):
-    """Timed commands with what orders them: time, then place in an order's life."""
-
-    def put(
-        self, at: datetime, stage: int, rows: tuple[Row, ...], outcome: Command | SetAside, name: str
-    ) -> None:
-        self.append((at, stage, Timed(at, rows, outcome, f"olist/{name}")))
-
-
 def olist(directory: Path) -> Iterator[Timed]:
     """The orders domain's commands from the Olist files in the folder, in the order of time.
 
     Rows that no command can be made of come as set aside. Raises ConfigError for a missing file or column.
     """
-    timed = _Set()
-    aside: list[Timed] = []
-    orders = _read_orders(directory, aside)
-    _read_items(directory, orders, aside)
-    _read_payments(directory, orders, aside)
+    script = Script("olist")
+    orders = _read_orders(directory, script)
+    _read_items(directory, orders, script)
+    _read_payments(directory, orders, script)
     for order in orders.values():
         for occurrence in order:
-            _commands(occurrence, timed)
-    _read_reviews(directory, orders, timed, aside)
-    timed.sort(key=lambda entry: entry[:2])
-    start = timed[0][0] if timed else None
-    yield from (Timed(start, a.rows, a.outcome) if start else a for a in aside)
-    yield from (entry[2] for entry in timed)
+            _commands(occurrence, script)
+    _read_reviews(directory, orders, script)
+    yield from script
 
-
-def _aside(rows: tuple[Row, ...], reason: str) -> Timed:
-    return Timed(_EPOCH, rows, SetAside(reason))
-
-
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 _Orders = dict[str, list[_OrderRow]]
 
 
-def _read_orders(directory: Path, aside: list[Timed]) -> _Orders:
+def _read_orders(directory: Path, script: Script) -> _Orders:
     customers = {
         r.values["customer_id"]: (r.values["customer_unique_id"], r.values["customer_state"])
         for r in read_rows(directory / CUSTOMERS, ("customer_id", "customer_unique_id", "customer_state"))
@@ -99,7 +81,7 @@ def _read_orders(directory: Path, aside: list[Timed]) -> _Orders:
     for read in read_rows(directory / ORDERS, ("order_id", "customer_id", "order_status", *_TIMES)):
         parsed = read.problem or _parse_order(read, customers)
         if isinstance(parsed, str):
-            aside.append(_aside((read.row,), parsed))
+            script.set_aside(parsed, read.row)
             continue
         same = orders.setdefault(parsed.order_id, [])
         parsed.occurrence = len(same)
@@ -131,7 +113,7 @@ def _parse_order(read: InputRow, customers: dict[str, tuple[str, str]]) -> _Orde
     )
 
 
-def _read_items(directory: Path, orders: _Orders, aside: list[Timed]) -> None:
+def _read_items(directory: Path, orders: _Orders, script: Script) -> None:
     english = {
         r.values["product_category_name"]: r.values["product_category_name_english"]
         for r in read_rows(directory / CATEGORIES, ("product_category_name", "product_category_name_english"))
@@ -145,14 +127,14 @@ def _read_items(directory: Path, orders: _Orders, aside: list[Timed]) -> None:
     columns = ("order_id", "order_item_id", "product_id", "seller_id", "price", "freight_value")
     for read in read_rows(directory / ITEMS, columns):
         if read.problem is not None:
-            aside.append(_aside((read.row,), read.problem))
+            script.set_aside(read.problem, read.row)
         elif read.values["order_id"] not in orders:
-            aside.append(_aside((read.row,), NO_ORDER))
+            script.set_aside(NO_ORDER, read.row)
         else:
             try:
                 item = _item(read.values, categories)
             except (CommandRejected, ValueError) as error:
-                aside.append(_aside((read.row,), _reason(error, "order_item_id is not a number")))
+                script.set_aside(reason(error, "order_item_id is not a number"), read.row)
                 continue
             orders[read.values["order_id"]][0].items.append((read.row, item))
 
@@ -168,16 +150,16 @@ def _item(values: dict[str, str], categories: dict[str, str]) -> Item:
     )
 
 
-def _read_payments(directory: Path, orders: _Orders, aside: list[Timed]) -> None:
+def _read_payments(directory: Path, orders: _Orders, script: Script) -> None:
     columns = ("order_id", "payment_sequential", "payment_type", "payment_installments", "payment_value")
     for read in read_rows(directory / PAYMENTS, columns):
         values = read.values
         if read.problem is not None:
-            aside.append(_aside((read.row,), read.problem))
+            script.set_aside(read.problem, read.row)
         elif values["order_id"] not in orders:
-            aside.append(_aside((read.row,), NO_ORDER))
+            script.set_aside(NO_ORDER, read.row)
         elif orders[values["order_id"]][0].times[1] is None:
-            aside.append(_aside((read.row,), NEVER_APPROVED))
+            script.set_aside(NEVER_APPROVED, read.row)
         else:
             try:
                 payment = Payment(
@@ -186,12 +168,12 @@ def _read_payments(directory: Path, orders: _Orders, aside: list[Timed]) -> None
                     Money.of(values["payment_value"]),
                 )
             except (CommandRejected, ValueError) as error:
-                aside.append(_aside((read.row,), _reason(error, "payment_installments is not a number")))
+                script.set_aside(reason(error, "payment_installments is not a number"), read.row)
                 continue
             orders[values["order_id"]][0].payments.append((read.row, payment))
 
 
-def _commands(order: _OrderRow, timed: _Set) -> None:
+def _commands(order: _OrderRow, script: Script) -> None:
     placed, approved, shipped, delivered, estimated = order.times
     name = f"order/{order.order_id}/{order.occurrence}"
     row, order_id = (order.row,), order.order_id
@@ -204,28 +186,28 @@ def _commands(order: _OrderRow, timed: _Set) -> None:
         estimated_delivery=estimated,
         items=items,
     )
-    timed.put(placed, 0, row + tuple(r for r, _ in order.items), place, f"{name}/place")
+    script.put(placed, 0, row + tuple(r for r, _ in order.items), place, f"{name}/place")
     if approved is not None:
         payments = tuple(payment for _, payment in order.payments)
         confirm = ConfirmPayment(order_id=order_id, confirmed_at=approved, payments=payments)
-        timed.put(approved, 1, row + tuple(r for r, _ in order.payments), confirm, f"{name}/confirm")
+        script.put(approved, 1, row + tuple(r for r, _ in order.payments), confirm, f"{name}/confirm")
     if shipped is not None:
-        timed.put(shipped, 2, row, ShipOrder(order_id=order_id, shipped_at=shipped), f"{name}/ship")
+        script.put(shipped, 2, row, ShipOrder(order_id=order_id, shipped_at=shipped), f"{name}/ship")
     if delivered is not None:
-        timed.put(
+        script.put(
             delivered, 3, row, DeliverOrder(order_id=order_id, delivered_at=delivered), f"{name}/deliver"
         )
     if order.status in ("canceled", "unavailable"):
         last = max(t for t in (placed, approved, shipped, delivered) if t is not None)
         cancel = CancelOrder(order_id=order_id, cancelled_at=last, reason=order.status)
-        timed.put(last, 4, row, cancel, f"{name}/cancel")
+        script.put(last, 4, row, cancel, f"{name}/cancel")
     if order.status == "delivered":
         for what, known in (("approval", approved), ("carrier", shipped), ("delivery", delivered)):
             if known is None:
-                timed.put(placed, 5, row, SetAside(f"delivered without a time of {what}"), name)
+                script.set_aside(f"delivered without a time of {what}", order.row)
 
 
-def _read_reviews(directory: Path, orders: _Orders, timed: _Set, aside: list[Timed]) -> None:
+def _read_reviews(directory: Path, orders: _Orders, script: Script) -> None:
     columns = (
         "review_id",
         "order_id",
@@ -242,11 +224,11 @@ def _read_reviews(directory: Path, orders: _Orders, timed: _Set, aside: list[Tim
             problem = NO_ORDER
         review = problem or _review(read.values)
         if isinstance(review, str):
-            aside.append(_aside((read.row,), review))
+            script.set_aside(review, read.row)
             continue
         name = f"review/{review.order_id}/{review.review_id}"
         seen[name] += 1
-        timed.put(review.answered_at, 6, (read.row,), review, f"{name}/{seen[name]}")
+        script.put(review.answered_at, 6, (read.row,), review, f"{name}/{seen[name]}")
 
 
 def _review(values: dict[str, str]) -> ReviewOrder | str:
@@ -268,7 +250,3 @@ def _review(values: dict[str, str]) -> ReviewOrder | str:
         title=values["review_comment_title"] or None,
         comment=values["review_comment_message"] or None,
     )
-
-
-def _reason(error: CommandRejected | ValueError, otherwise: str) -> str:
-    return error.rule if isinstance(error, CommandRejected) else otherwise

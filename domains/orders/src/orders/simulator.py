@@ -5,31 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from hanse.domain import Command, Money
-from hanse.domain.demo import SHOPPERS_A_DAY, SIMULATED_FROM, Timed, arrivals, shopper, shopper_joins
+from hanse.domain.demo import Timed, arrivals
+from hanse.domain.plot import PROMISED, OrderPlot, order_plots
 from orders.commands import CancelOrder, ConfirmPayment, DeliverOrder, PlaceOrder, ReviewOrder, ShipOrder
 from orders.values import Item, Payment
 
-ORDERS_A_DAY = 100
-
-_BOXES = tuple(
-    (name, category, seller, Decimal(price))
-    for name, category, seller, price in (
-        ("crime-classics", "crime", "harbour-books", "59.90"),
-        ("crime-nordic", "crime", "harbour-books", "64.90"),
-        ("science-fiction", "fantastic", "star-shelf", "69.90"),
-        ("fantasy-saga", "fantastic", "star-shelf", "79.90"),
-        ("picture-books", "children", "little-owl", "39.90"),
-        ("first-readers", "children", "little-owl", "34.90"),
-        ("poetry", "literature", "harbour-books", "49.90"),
-        ("novels-of-the-year", "literature", "harbour-books", "74.90"),
-        ("cookery", "living", "market-press", "54.90"),
-        ("travel", "living", "market-press", "58.50"),
-        ("surprise", None, "market-press", "29.90"),
-    )
-)
 _Step = tuple[datetime, Command, str]
 
 
@@ -41,14 +23,13 @@ def simulate(seed: int, days: int = 30) -> Iterator[Timed]:
     The same seed gives the same stream.
     """
     draw = random.Random(f"{seed}/orders")  # noqa: S311
-    return arrivals(draw, "simulator/orders", _sent(draw, seed, days), _delay)
+    lives = ((plot.placed_at, _sent(plot)) for plot in order_plots(seed, days))
+    return arrivals(draw, "simulator/orders", lives, _delay)
 
 
-def _sent(draw: random.Random, seed: int, days: int) -> Iterator[_Step]:
-    for number in range(days * ORDERS_A_DAY):
-        placed = SIMULATED_FROM + timedelta(days=draw.uniform(0.02, days))
-        for at, command, step in _life(draw, seed, f"order-{seed}-{number:06d}", placed):
-            yield at, command, f"simulator/{seed}/{number}/{step}"
+def _sent(plot: OrderPlot) -> Iterator[_Step]:
+    for at, command, step in _life(plot):
+        yield at, command, f"simulator/{plot.seed}/{plot.number}/{step}"
 
 
 def _delay(draw: random.Random) -> timedelta:
@@ -57,81 +38,66 @@ def _delay(draw: random.Random) -> timedelta:
     return timedelta(seconds=min(draw.expovariate(1 / 15), 240))
 
 
-def _life(draw: random.Random, seed: int, order_id: str, placed: datetime) -> Iterator[_Step]:
-    known = int((placed - SIMULATED_FROM) / timedelta(days=1) * SHOPPERS_A_DAY)
-    number = draw.randrange(known + 1)
-    buyer = shopper(seed, number)
-    assert shopper_joins(number) <= placed
-    items = _items(draw) if draw.random() > 0.005 else ()
+def _life(plot: OrderPlot) -> Iterator[_Step]:
+    draw = plot.chance("orders")
+    items = _items(plot)
     yield (
-        placed,
+        plot.placed_at,
         PlaceOrder(
-            order_id=order_id,
-            customer_id=buyer.customer_id,
-            customer_state=buyer.state,
-            placed_at=placed,
-            estimated_delivery=placed + timedelta(days=12),
+            order_id=plot.order_id,
+            customer_id=plot.buyer.customer_id,
+            customer_state=plot.buyer.state,
+            placed_at=plot.placed_at,
+            estimated_delivery=plot.placed_at + PROMISED,
             items=items,
         ),
         "place",
     )
-    fate = draw.random()
-    if fate < 0.03:
-        yield from _abandoned(draw, order_id, placed, items)
-    else:
-        yield from _fulfilled(draw, order_id, placed, items, cancelled=fate < 0.05)
+    if plot.paid_at is not None:
+        yield plot.paid_at, _payment(draw, plot.order_id, plot.paid_at, items), "pay"
+    if plot.cancelled_at is not None:
+        yield from _cancelled(draw, plot, plot.cancelled_at, items)
+    if plot.shipped_at is not None:
+        yield plot.shipped_at, ShipOrder(order_id=plot.order_id, shipped_at=plot.shipped_at), "ship"
+    if plot.delivered_at is not None:
+        at = plot.delivered_at
+        yield at, DeliverOrder(order_id=plot.order_id, delivered_at=at), "deliver"
+        if draw.random() < 0.4:
+            yield _review(draw, plot.order_id, at)
 
 
-def _abandoned(
-    draw: random.Random, order_id: str, placed: datetime, items: tuple[Item, ...]
+def _cancelled(
+    draw: random.Random, plot: OrderPlot, at: datetime, items: tuple[Item, ...]
 ) -> Iterator[_Step]:
-    """The customer changes their mind before paying; sometimes the payment comes all the same."""
-    at = placed + timedelta(hours=draw.uniform(0.2, 20))
-    yield at, CancelOrder(order_id=order_id, cancelled_at=at, reason="canceled"), "cancel"
-    if draw.random() < 0.3:
+    """Who changed their mind before paying sometimes pays all the same; what is sold out is sent at times."""
+    yield at, CancelOrder(order_id=plot.order_id, cancelled_at=at, reason=plot.reason or "canceled"), "cancel"
+    if plot.paid_at is None and draw.random() < 0.3:
         late = at + timedelta(hours=draw.uniform(7, 30))
-        yield late, _payment(draw, order_id, late, items), "pay"
+        yield late, _payment(draw, plot.order_id, late, items), "pay"
+    if plot.paid_at is not None and draw.random() < 0.2:
+        late = at + timedelta(hours=8)
+        yield late, ShipOrder(order_id=plot.order_id, shipped_at=late), "ship"
 
 
-def _fulfilled(
-    draw: random.Random, order_id: str, placed: datetime, items: tuple[Item, ...], *, cancelled: bool
-) -> Iterator[_Step]:
-    paid = placed + timedelta(minutes=draw.expovariate(1 / 90))
-    yield paid, _payment(draw, order_id, paid, items), "pay"
-    if cancelled:
-        at = paid + timedelta(hours=draw.uniform(1, 30))
-        yield at, CancelOrder(order_id=order_id, cancelled_at=at, reason="unavailable"), "cancel"
-        if draw.random() < 0.2:
-            late = at + timedelta(hours=8)
-            yield late, ShipOrder(order_id=order_id, shipped_at=late), "ship"
-        return
-    shipped = paid + timedelta(hours=draw.uniform(8, 72))
-    yield shipped, ShipOrder(order_id=order_id, shipped_at=shipped), "ship"
-    delivered = shipped + timedelta(days=draw.uniform(1, 11))
-    yield delivered, DeliverOrder(order_id=order_id, delivered_at=delivered), "deliver"
-    if draw.random() < 0.4:
-        asked = delivered + timedelta(days=1)
-        answered = asked + timedelta(hours=draw.uniform(1, 72))
-        score = draw.choices((1, 2, 3, 4, 5), weights=(8, 4, 9, 21, 58))[0]
-        yield (
-            answered,
-            ReviewOrder(
-                order_id=order_id,
-                review_id=f"review-{order_id}",
-                score=score,
-                requested_at=asked,
-                answered_at=answered,
-                comment="what a lovely box" if score > 3 else None,
-            ),
-            "review",
-        )
+def _review(draw: random.Random, order_id: str, delivered: datetime) -> _Step:
+    asked = delivered + timedelta(days=1)
+    answered = asked + timedelta(hours=draw.uniform(1, 72))
+    score = draw.choices((1, 2, 3, 4, 5), weights=(8, 4, 9, 21, 58))[0]
+    review = ReviewOrder(
+        order_id=order_id,
+        review_id=f"review-{order_id}",
+        score=score,
+        requested_at=asked,
+        answered_at=answered,
+        comment="what a lovely box" if score > 3 else None,
+    )
+    return answered, review, "review"
 
 
-def _items(draw: random.Random) -> tuple[Item, ...]:
-    count = draw.choices((1, 2, 3), weights=(80, 15, 5))[0]
+def _items(plot: OrderPlot) -> tuple[Item, ...]:
     return tuple(
-        Item(number, name, category, seller, Money(price), Money.of(draw.choice(("7.90", "9.90", "14.90"))))
-        for number, (name, category, seller, price) in enumerate(draw.sample(_BOXES, count), 1)
+        Item(number, box.product_id, box.category, box.seller_id, Money(box.price), Money(freight))
+        for number, (box, freight) in enumerate(zip(plot.boxes, plot.freight, strict=True), 1)
     )
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -294,24 +294,29 @@ def shopper(seed: int, number: int) -> Shopper:
 def arrivals(
     draw: random.Random,
     file: str,
-    sent: Iterable[tuple[datetime, Command, str]],
+    lives: Iterable[tuple[datetime, Iterable[tuple[datetime, Command, str]]]],
     delay: Callable[[random.Random], timedelta],
 ) -> Iterator[Timed]:
-    """The commands that were sent (when, which, by which identity), in the order in which they arrive.
+    """What was sent (when, which command, by which identity), in the order in which it arrives.
 
-    Each comes after its `delay`, and one in fifty comes a second time within two minutes. Each message is a
+    `lives` are (beginning, what is sent) of orders, people and the like, ordered by beginning; nothing is
+    sent before its life begins. So what waits in memory is what is under way, however long the stream is.
+    Each message comes after its `delay`, and one in fifty comes a second time within two minutes. Each is a
     row of the made-up `file`.
     """
-    messages: list[tuple[datetime, int, Command, str]] = []
-    for at, command, identity in sent:
-        arrival = at + delay(draw)
-        messages.append((arrival, len(messages), command, identity))
-        if draw.random() < 0.02:
-            again = arrival + timedelta(seconds=draw.randint(1, 120))
-            messages.append((again, len(messages), command, identity))
-    messages.sort(key=lambda message: message[:2])
-    for line, (at, _, command, identity) in enumerate(messages, 1):
-        yield Timed(at, (Row(file, line),), command, identity)
+    waiting: list[tuple[datetime, int, Command, str]] = []
+    line = number = 0
+    for begins, sent in chain(lives, [(None, ())]):
+        while waiting and (begins is None or waiting[0][0] < begins):
+            at, _, command, identity = heapq.heappop(waiting)
+            line += 1
+            yield Timed(at, (Row(file, line),), command, identity)
+        for at, command, identity in sent:
+            arrival = at + delay(draw)
+            heapq.heappush(waiting, (arrival, number := number + 1, command, identity))
+            if draw.random() < 0.02:
+                again = arrival + timedelta(seconds=draw.randint(1, 120))
+                heapq.heappush(waiting, (again, number := number + 1, command, identity))
 
 
 def _demos(mesh: Mesh, function: str) -> dict[str, ModuleType]:
