@@ -5,6 +5,7 @@ TOOLS := .tools
 UV := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
 RUN := $(UV) run --no-sync
 DATA ?=
+BASE ?=
 
 # Compiled modules start seconds faster, so let Python write them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -20,8 +21,8 @@ demo: setup ## Play the book-box business and open the catalog (DATA=DIR loads t
 test: setup ## Run the tests
 	@$(RUN) pytest -m "not slow"
 
-check: setup ## Run the governance checks on this mesh
-	@$(RUN) hanse check
+check: setup ## Run the governance checks on this mesh (BASE=REF compares with a tag or branch)
+	@$(RUN) hanse check $(if $(BASE),--base $(BASE))
 
 lint: setup ## Format, lint and type-check
 	@$(RUN) ruff format --check . && $(RUN) ruff check . && $(RUN) basedpyright

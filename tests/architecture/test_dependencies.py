@@ -19,7 +19,7 @@ DOMAINS = {p.name: p / "src" / p.name for p in (ROOT / "domains").iterdir() if (
 ALLOWED = {
     "hanse": {"hanse"},
     "hanse_governance": {"hanse", "hanse_governance"},
-    "hanse_catalog": {"hanse", "hanse_catalog"},
+    "hanse_catalog": {"hanse", "hanse_catalog", "hanse_governance"},
 }
 
 

@@ -37,8 +37,11 @@ def sql(
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", help="name=value for a :name of the text.")
     ] = None,
+    model: Annotated[
+        bool, typer.Option("--model", help="Query the mesh's model: products, fields, edges and the like.")
+    ] = False,
 ) -> None:
-    """Query published products."""
+    """Query published products, or with --model what the mesh's files declare."""
     from hanse.bootstrap import Mesh
 
     from .meshview import HanseView
@@ -46,8 +49,14 @@ def sql(
 
     if form not in FORMATS:
         raise ConfigError(f"unknown format {form!r}", expected=", ".join(FORMATS))
+    text = sys.stdin.read() if text == "-" else text
+    if model:
+        if as_of or param:
+            raise ConfigError("--model takes neither --as-of nor --param", fix="leave them out")
+        _query_model(text, form, output, limit)
+        return
     query = Query(
-        sys.stdin.read() if text == "-" else text,
+        text,
         _parameters(param or []),
         as_of,
         "json" if form == "table" else form,
@@ -113,6 +122,31 @@ async def _deliver(answer: Answer, form: str, output: Path | None) -> None:
             partial.unlink(missing_ok=True)
     if answer.truncated:
         typer.secho(f"truncated after {answer.rows:,} rows; raise --limit", fg="yellow", err=True)
+
+
+def _query_model(text: str, form: str, output: Path | None, limit: int | None) -> None:
+    from hanse.settings import find_root
+    from hanse_governance.model_tables import ModelTables
+    from hanse_governance.runner import model_of
+
+    from .sql.formats import WRITERS
+
+    rows = ModelTables(model_of(find_root())).query(text)
+    most = TABLE_ROWS if form == "table" and limit is None else limit
+    kept = rows if most is None else rows.slice(0, most)
+    columns = [{"name": field.name, "type": str(field.type)} for field in rows.schema]
+    writer = WRITERS["json" if form == "table" else form](rows.schema, columns, {"snapshots": {}})
+    pieces = [*writer.start()]
+    for batch in kept.to_batches():
+        pieces += writer.batch(batch)
+    pieces += writer.finish(kept.num_rows, kept.num_rows < rows.num_rows)
+    body = b"".join(pieces)
+    if form == "table":
+        _print_table(body, output)
+    elif output is not None:
+        output.write_bytes(body)
+    else:
+        sys.stdout.buffer.write(body)
 
 
 def _print_table(body: bytes, output: Path | None) -> None:

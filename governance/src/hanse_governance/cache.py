@@ -43,6 +43,7 @@ def _inputs(root: Path) -> Iterator[Path]:
     for name in ("hanse.toml", "governance/policies.toml"):
         if (root / name).is_file():
             yield root / name
+    yield from sorted((root / "governance" / "rules").glob("*.sql"))
     for folder, folders, files in os.walk(root / "domains"):
         folders[:] = sorted(f for f in folders if f not in _SKIPPED)
         for name in sorted(files):

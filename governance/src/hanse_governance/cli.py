@@ -24,6 +24,10 @@ def check(
     base: Annotated[
         str | None, typer.Option(help="Compare with this git ref: branch, tag or commit.")
     ] = None,
+    perspective: Annotated[
+        Literal["producer", "consumer"],
+        typer.Option(help="What is wrong at PATH, or what others break for the products at PATH."),
+    ] = "producer",
     select: Annotated[
         list[str] | None, typer.Option(help="Only these codes or prefixes (PII, SCH002).")
     ] = None,
@@ -48,7 +52,7 @@ def check(
         if explain is not None:
             typer.echo(_page(explain))
             return
-        report = _report(paths or [], base, select or [], ignore or [], no_cache)
+        report = _report(paths or [], base, perspective, select or [], ignore or [], no_cache)
         text = _waiver_table(report) if waivers else _formatted(report, form)
         _emit(text, output)
     except HanseError as error:
@@ -60,17 +64,22 @@ def check(
 
 
 def _report(
-    paths: list[Path], base: str | None, select: list[str], ignore: list[str], no_cache: bool
+    paths: list[Path],
+    base: str | None,
+    perspective: str,
+    select: list[str],
+    ignore: list[str],
+    no_cache: bool,
 ) -> Report:
     from hanse.settings import find_root, load_settings
     from hanse_governance.runner import check_mesh
 
-    _known_codes([*select, *ignore])
     places = [p.resolve() for p in paths]
     for place, given in zip(places, paths, strict=True):
         if not place.exists():
             raise ConfigError("there is no such path", where=str(given))
     root = find_root(places[0] if places else None)
+    _known_codes([*select, *ignore], root)
     outside = [p for p in places if not p.is_relative_to(root)]
     if outside:
         raise ConfigError(
@@ -78,27 +87,33 @@ def _report(
         )
     cache = None if no_cache else load_settings(root).data / _CACHE
     report = check_mesh(root, base=base, cache_folder=cache)
-    return report.narrowed(select, ignore, [] if root in places else places)
+    places = [] if root in places else places
+    if perspective == "consumer":
+        return report.for_consumers(places).narrowed(select, ignore)
+    return report.narrowed(select, ignore, places)
 
 
-def _known_codes(patterns: list[str]) -> None:
+def _known_codes(patterns: list[str], root: Path) -> None:
     from hanse_governance.federation import matches
-    from hanse_governance.policy import all_policies
+    from hanse_governance.runner import policies_of
 
+    policies = policies_of(root)[0] if patterns else ()
     for pattern in patterns:
-        if not any(matches(policy.code, (pattern,)) for policy in all_policies()):
-            known = sorted({policy.code[:3] for policy in all_policies()})
+        if not any(matches(policy.code, (pattern,)) for policy in policies):
+            known = sorted({policy.code[:3] for policy in policies})
             raise ConfigError(
                 f"no policy has the code {pattern!r}", expected=f"a code of {', '.join(known)}, or ALL"
             )
 
 
 def _page(code: str) -> str:
+    from hanse.settings import find_root
     from hanse_governance.docs import page
-    from hanse_governance.policy import all_policies
+    from hanse_governance.runner import policies_of
 
-    _known_codes([code])
-    return "\n".join(page(p) for p in all_policies() if p.code.startswith(code))
+    root = find_root(None)
+    _known_codes([code], root)
+    return "\n".join(page(p) for p in policies_of(root)[0] if p.code.startswith(code))
 
 
 def _formatted(report: Report, form: str) -> str:

@@ -140,8 +140,13 @@ def _waived(finding: Finding, waivers: list[Waiver]) -> Finding:
     return finding
 
 
-def load_federation(root: Path, policies: tuple[Policy, ...], today: dt.date) -> Federation:
-    """Read all rules files of a mesh. What is wrong in them becomes breaches, never an exception."""
+def load_federation(
+    root: Path, policies: tuple[Policy, ...], today: dt.date, breaches: Iterable[Breach] = ()
+) -> Federation:
+    """Read all rules files of a mesh. What is wrong in them becomes breaches, never an exception.
+
+    `breaches` are those found already, in rules written in SQL.
+    """
     reader = _Reader(root, {p.code: p for p in policies})
     mesh, document = reader.rules(root / FILE, _KEYS)
     waivers = reader.waivers(root / FILE, document, today)
@@ -151,7 +156,7 @@ def load_federation(root: Path, policies: tuple[Policy, ...], today: dt.date) ->
         own.select = own.select if "select" in document else ()
         reader.refuse_loosening(path, own, mesh)
         domains[path.parent.name] = own
-    return Federation(mesh, domains, waivers, tuple(reader.breaches), today)
+    return Federation(mesh, domains, waivers, (*breaches, *reader.breaches), today)
 
 
 class _Reader:

@@ -12,12 +12,13 @@ from typing import Any
 
 from hanse_governance.base import checked_out, resolve_ref
 from hanse_governance.cache import RunCache, content_key
-from hanse_governance.federation import Federation, load_federation, matches
+from hanse_governance.federation import Breach, Federation, load_federation, matches
 from hanse_governance.finding import Finding, Location, Severity, sort_key
-from hanse_governance.impact import Impact, impacts
+from hanse_governance.impact import Hit, Impact, impacts
 from hanse_governance.planning import Planner
 from hanse_governance.policy import Policy, all_policies
 from hanse_governance.positions import Locator
+from hanse_governance.sql_policies import load_rules
 from hanse_governance.view import MeshView, Problem
 
 UNUSED = "FED004"
@@ -90,6 +91,20 @@ class Report:
         policies = [p for p in self.policies if matches(p[0], chosen) and not matches(p[0], left_out)]
         hit = [i for i in self.impacts if i.subject in subjects]
         return replace(self, findings=kept, impacts=hit, policies=policies)
+
+    def for_consumers(self, places: Iterable[Path] = ()) -> Report:
+        """Only what breaks products under those places, or any product: breaking findings that hit them."""
+        folders = tuple(places)
+
+        def concerned(hit: Hit) -> bool:
+            home = self.root.joinpath("domains", hit.domain, "products", hit.product.split(".", 1)[1])
+            return not folders or any(home.is_relative_to(f) or f.is_relative_to(home) for f in folders)
+
+        hit = [replace(i, hits=tuple(filter(concerned, i.hits))) for i in self.impacts]
+        hit = [i for i in hit if i.hits]
+        subjects = {i.subject for i in hit}
+        kept = [f for f in self.findings if f.breaking and f.subject in subjects]
+        return replace(self, findings=kept, impacts=hit)
 
     def _inside(self, finding: Finding, places: tuple[Path, ...]) -> bool:
         path = self.root / finding.at.path
@@ -167,11 +182,18 @@ def _run(root: Path, commit: str | None, today: dt.date, cache: RunCache) -> tup
 
 def check_folders(root: Path, base: Path | None, today: dt.date, planner: Planner | None = None) -> Report:
     """Check the mesh at `root` against the one at `base`, without git and without a cache of reports."""
-    policies = all_policies()
-    federation = load_federation(root, policies, today)
+    policies, broken = policies_of(root)
+    federation = load_federation(root, policies, today, broken)
     planner = planner or Planner(RunCache(None))
     old = view_of(base, federation, planner) if base is not None else None
     return _judge(view_of(root, federation, planner, old), policies)
+
+
+def policies_of(root: Path) -> tuple[tuple[Policy, ...], tuple[Breach, ...]]:
+    """All policies that hold in the mesh at `root`, its own in SQL among them, and what is wrong with those."""
+    shipped = all_policies()
+    rules = load_rules(root, frozenset(p.code for p in shipped))
+    return (*shipped, *rules.policies), rules.breaches
 
 
 def view_of(root: Path, federation: Federation, planner: Planner, base: MeshView | None = None) -> MeshView:
@@ -198,6 +220,22 @@ def _subject(path: str) -> str:
         return ""
     product = parts[3] if len(parts) > 4 and parts[2] == "products" else ""
     return f"{parts[1]}.{product}" if product else parts[1]
+
+
+def model_of(root: Path) -> MeshView:
+    """The mesh at `root` for reading its model, with the plans that earlier checks kept."""
+    from hanse.settings import load_settings
+
+    cache = RunCache(load_settings(root).data / "check")
+    policies, breaches = policies_of(root)
+    federation = load_federation(root, policies, dt.datetime.now(dt.UTC).date(), breaches)
+    with Planner(cache) as planner:
+        planner.expect(root)
+        view = view_of(root, federation, planner)
+        for product in view.model.products:
+            view.plan(product)
+        planner.save()
+    return view
 
 
 def _judge(mesh: MeshView, policies: tuple[Policy, ...]) -> Report:

@@ -21,6 +21,7 @@ from hanse_governance.positions import Locator, Step
 if TYPE_CHECKING:
     from hanse.schemas import Finding as SchemaFinding
     from hanse.schemas import ParsedSchema
+    from hanse_governance.model_tables import ModelTables
 
 _MAX_SCHEMA_BYTES = 2_000_000
 
@@ -163,6 +164,13 @@ class MeshView:
         if name not in self._schemas_parsed:
             self._schemas_parsed[name] = _parse(self.schemas[name])
         return self._schemas_parsed[name]
+
+    @cached_property
+    def tables(self) -> ModelTables:
+        """The model as SQL tables."""
+        from hanse_governance.model_tables import ModelTables
+
+        return ModelTables(self)
 
     # Places
 

@@ -228,6 +228,19 @@ def test_the_gate_fails_on_a_branch_that_breaks_a_contract(mesh: Path) -> None:
     assert "reporting.regions  reporting@example.org  1" in result.output
 
 
+def test_a_consumer_sees_what_others_break_for_it(mesh: Path) -> None:
+    commit(mesh, "v1")
+    break_revenue(mesh)
+    consumer = ("--base", "v1", "--perspective", "consumer")
+    hit = run("domains/reporting", *consumer)
+    assert hit.exit_code == 1
+    assert "the column revenue is gone" in hit.output
+    assert "reporting.regions  reporting@example.org" in hit.output
+    assert run("domains/customers", *consumer).exit_code == 0
+    assert run("domains/orders", *consumer).exit_code == 0
+    assert run(*consumer).exit_code == 1
+
+
 def test_the_summary_draws_who_is_hit(mesh: Path) -> None:
     commit(mesh, "v1")
     break_revenue(mesh)
