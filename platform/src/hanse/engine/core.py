@@ -16,7 +16,7 @@ from hanse.engine.universal import Universal
 from hanse.sql.catalog import Changelog, Source
 from hanse.sql.incremental import Grouped, Stateless
 from hanse.sql.program import Program, Sink, compile_program
-from hanse.sql.windows import sessions
+from hanse.sql.sessions import sessions
 
 if TYPE_CHECKING:
     import duckdb

@@ -208,35 +208,6 @@ def _session(compiler: QueryCompiler, base: Relation, time: Column, gap: int, ke
     )
 
 
-def sessions(times: list[int], watermarks: list[int], gap: int) -> list[list[int] | None]:
-    """Each row's session as [start, end) in milliseconds, None for a row that came too late.
-
-    Rows are in order of arrival. As in Flink, a row's window [t, t + gap) merges with every open
-    session that it touches, at exactly one gap too; sessions that the watermark has passed are gone.
-    """
-    open_sessions: list[list[Any]] = []
-    closed: list[list[Any]] = []
-    for row, (moment, watermark) in enumerate(zip(times, watermarks, strict=True)):
-        start, end, rows = moment, moment + gap, [row]
-        keep: list[list[Any]] = []
-        for session in open_sessions:
-            if session[1] - 1 <= watermark:
-                closed.append(session)
-            elif session[0] <= end and session[1] >= start:
-                start, end = min(start, session[0]), max(end, session[1])
-                rows += session[2]
-            else:
-                keep.append(session)
-        if end - 1 > watermark:
-            keep.append([start, end, rows])
-        open_sessions = keep
-    result: list[list[int] | None] = [None] * len(times)
-    for start, end, rows in closed + open_sessions:
-        for row in rows:
-            result[row] = [start, end]
-    return result
-
-
 def _windowed(base: Relation, sql: str, time: Column, zone: str) -> Relation:
     zoned = time.type.kind == "TIMESTAMP_LTZ"
     kind = Type("TIMESTAMP", 3)

@@ -103,7 +103,14 @@ class ProjectionHarness:
     def table(self, sink: str | None = None) -> pa.Table:
         """The sink's current rows as an Arrow table."""
         name = sink or next(iter(self.engine.sinks))
-        return self._con.execute(self._current(name)).to_arrow_table()
+        self._con.execute("BEGIN")
+        try:
+            found = self._con.sql(self._current(name)).to_arrow_table()
+        except BaseException:
+            self._con.execute("ROLLBACK")
+            raise
+        self._con.execute("COMMIT")
+        return found
 
     def _current(self, name: str) -> str:
         """The rows of a sink: as the engine keeps them, or its changes put together."""
