@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 
 import customers.demo
+import inventory.demo
 import orders.demo
 from hanse.domain.demo import Timed
 
-DEMOS = pytest.mark.parametrize("demo", [customers.demo, orders.demo], ids=["customers", "orders"])
+ALL = {m.__name__.split(".")[0]: m for m in (customers.demo, inventory.demo, orders.demo)}
+DEMOS = pytest.mark.parametrize("demo", ALL.values(), ids=ALL.keys())
 
 
 def play(demo: object, seed: int, days: int = 3) -> list[Timed]:

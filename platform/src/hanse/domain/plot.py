@@ -114,7 +114,10 @@ def _order_plot(seed: int, number: int) -> OrderPlot:
 
 
 def _carried(draw: random.Random, plot: OrderPlot, paid: datetime) -> None:
+    """Most boxes leave and arrive; a few lie around until the end of the plot, are lost, or come back."""
     plot.carrier = draw.choices(CARRIERS, weights=(5, 3, 2))[0]
+    if draw.random() < 0.015:
+        return
     plot.shipped_at = paid + timedelta(hours=draw.uniform(8, 72))
     arrives = plot.shipped_at + timedelta(days=draw.uniform(1, 11))
     fate = draw.random()
