@@ -110,12 +110,13 @@ class HanseView:
     def lag(self, full_name: str) -> Lag | None:
         """Records between the published offsets and the streams' heads, and the age of the oldest of them."""
         head = self._reader.head(full_name)
-        product = self._model().model.product(full_name)
+        model = self._model().model
+        product = model.product(full_name)
         if head is None or product is None:
             return None
         records, oldest = 0, None
         for topic in product.inputs:
-            missing, first = self._behind(topic, _offsets_of(head.offsets, topic))
+            missing, first = self._behind(model.log_name(topic), _offsets_of(head.offsets, topic))
             records += missing
             oldest = min((t for t in (oldest, first) if t is not None), default=None)
         seconds = 0.0 if not records else None if oldest is None else max(0.0, time.time() - oldest)

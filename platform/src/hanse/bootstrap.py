@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from hanse.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from hanse.adapters.registries import OpenRegistry
     from hanse.domain.subjects import SubjectKeys
-    from hanse.model.mesh import MeshModel
+    from hanse.model.mesh import MeshModel, Topic
     from hanse.ports.event_log import EventLog
     from hanse.ports.event_store import EventStore
     from hanse.ports.schema_registry import SchemaRegistry
@@ -22,6 +23,7 @@ class Mesh:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._stores: dict[str, EventStore] = {}
+        self._registries: dict[str, OpenRegistry] = {}
 
     @classmethod
     def open(cls, root: Path | None = None) -> Mesh:
@@ -49,6 +51,19 @@ class Mesh:
 
         return open_registry(self.settings)
 
+    def registry_of(self, topic: Topic) -> SchemaRegistry:
+        """The registry of a topic's schemas: the mesh's, unless others write the topic and have their own."""
+        address = topic.external.registry if topic.external else None
+        return self.registry_at(address) if address else self.registry
+
+    def registry_at(self, address: str) -> SchemaRegistry:
+        """Another registry, by its address or `env:NAME`; opened once."""
+        if address not in self._registries:
+            from hanse.adapters.registries import registry_at
+
+            self._registries[address] = registry_at(address)
+        return self._registries[address]
+
     @cached_property
     def keys(self) -> SubjectKeys:
         """The encryption keys of data subjects."""
@@ -69,9 +84,10 @@ class Mesh:
         for name in ("log", "registry", "keys"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
-        for store in self._stores.values():
-            store.close()
+        for opened in (*self._stores.values(), *self._registries.values()):
+            opened.close()
         self._stores.clear()
+        self._registries.clear()
 
     def __enter__(self) -> Mesh:
         return self

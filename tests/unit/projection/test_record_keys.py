@@ -28,10 +28,11 @@ class FakeRegistry:
     def by_id(self, schema_id: int) -> RegisteredSchema:
         if schema_id == 4:
             raise SchemaError("the registry does not answer")
-        if schema_id not in (1, 2, 3):
+        if schema_id not in (1, 2, 3, 5):
             raise UnknownSchema("no such schema")
-        text = json.dumps({1: RECORD, 2: "string", 3: {}}[schema_id])
-        return RegisteredSchema("t-key", 1, schema_id, "JSON" if schema_id == 3 else "AVRO", text)
+        text = json.dumps({1: RECORD, 2: "string", 3: {}, 5: {}}[schema_id])
+        kind = {3: "PROTOBUF", 5: "JSON"}.get(schema_id, "AVRO")
+        return RegisteredSchema("t-key", 1, schema_id, kind, text)  # type: ignore[arg-type]
 
 
 def keys(values: list[bytes | None]) -> pa.ChunkedArray:
@@ -71,6 +72,15 @@ def test_tombstones_of_json_and_of_avro() -> None:
     assert [poison[i] for i in (3, 4, 6, 7, 8)] == [KEY_PARTS, KEY_TYPE, KEY_SCHEMA, KEY_SCHEMA, KEY_SCHEMA]
     assert {5, 9} < poison.keys()
     assert read(("id",), [frame(2, b"\x02z")])[0] == [("z",)]
+    assert read(("id", "n"), [frame(5, b'{"n":4,"id":"d"}')])[0] == [("d", 4)]
+
+
+def test_keys_of_others_may_be_quoted_and_are_not_compared() -> None:
+    made = Keys(("id",), SCHEMA, None, strict=True, external=True)
+    _, arrays, poison = made.read(np.arange(3), keys([b'"a"', b"b", b'"c']))
+    assert arrays[0].to_pylist() == ["a", "b"]
+    assert [p.row for p in poison] == [2]
+    assert not made.wrong(keys([b"other"]), pa.table({"id": ["a"]})).any()
 
 
 def test_an_outage_of_the_registry_makes_no_key_wrong() -> None:

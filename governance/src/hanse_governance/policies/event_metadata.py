@@ -59,7 +59,7 @@ class EventMetadata(Policy):
     ) -> Iterator[Finding]:
         time = topic.event_time
         if time is None:
-            if topic.kind == "events":
+            if topic.kind == "events" and not topic.external:
                 yield self.finding(
                     mesh.in_topic(topic),
                     name,

@@ -31,7 +31,7 @@ class ForeignCommands(Policy):
     def check(self, mesh: MeshView) -> Iterator[Finding]:
         """Topics by their names."""
         for name, topic in mesh.topics.items():
-            if topic.access != "private" and imperative(topic.name):
+            if topic.access != "private" and not topic.external and imperative(topic.name):
                 readers = [p.full_name for p in mesh.readers.get(name, ()) if p.domain != topic.domain]
                 seen = f", read by {', '.join(readers)}" if readers else ""
                 yield self.finding(

@@ -31,7 +31,7 @@ class GlossaryTerms(Policy):
     def check(self, mesh: MeshView) -> Iterator[Finding]:
         """Each topic; a domain without any language gets one finding."""
         for domain in mesh.model.domains:
-            if domain.topics and not domain.language:
+            if domain.own_topics and not domain.language:
                 yield self.finding(
                     mesh.in_domain(domain, "language"),
                     domain.name,
@@ -40,7 +40,7 @@ class GlossaryTerms(Policy):
                 )
                 continue
             known = {singular(w) for term in domain.language for w in words(term)}
-            for topic in domain.topics:
+            for topic in domain.own_topics:
                 parts = words(topic.name)
                 verb = event_verb(topic.name) if topic.kind == "events" else None
                 about = parts[:verb] if verb else parts

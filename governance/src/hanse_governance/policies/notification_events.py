@@ -33,7 +33,7 @@ class NotificationEvents(Policy):
         """Public topics by their fields."""
         for name, schema in mesh.schemas.items():
             topic = schema.topic
-            if topic.access != "public" or not schema.fields:
+            if topic.access != "public" or topic.external or not schema.fields:
                 continue
             for field in schema.fields:
                 if words(str(field["name"]))[-1:] and words(str(field["name"]))[-1] in self._CALL_BACK:

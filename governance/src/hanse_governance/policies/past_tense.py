@@ -30,7 +30,7 @@ class PastTense(Policy):
     def check(self, mesh: MeshView) -> Iterator[Finding]:
         """The topic's name, then its Avro record's."""
         for name, topic in mesh.topics.items():
-            if topic.kind != "events":
+            if topic.kind != "events" or topic.external:
                 continue
             if event_verb(topic.name) is None:
                 yield self.finding(

@@ -47,7 +47,7 @@ class Synonyms(Policy):
     def _places(self, mesh: MeshView, domain: Domain) -> dict[str, list[Location]]:
         places: dict[str, list[Location]] = {}
         candidates = frozenset[str]().union(*synonyms())
-        for topic in domain.topics:
+        for topic in domain.own_topics:
             schema = mesh.schemas.get(topic.full_name)
             for word in {singular(w) for w in words(topic.name)} & candidates:
                 places.setdefault(word, []).append(mesh.in_topic(topic))

@@ -30,7 +30,7 @@ class TopicDrift(Policy):
         """Topics on both sides."""
         for name, topic in mesh.topics.items():
             before = mesh.base.topics.get(name) if mesh.base else None
-            if before is None:
+            if before is None or topic.external:
                 continue
             for setting in ("key", "partitions", "kind"):
                 old, new = getattr(before, setting), getattr(topic, setting)

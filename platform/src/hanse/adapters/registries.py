@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
 
 from hanse.errors import ConfigError
@@ -22,18 +23,31 @@ def open_registry(settings: Settings) -> OpenRegistry:
 
     Raises ConfigError for another value, SchemaError when the file cannot be opened.
     """
-    address = settings.registry
-    if address == "sqlite:":
+    if settings.registry == "sqlite:":
         from hanse.registry.embedded import EmbeddedRegistry
 
         return EmbeddedRegistry(settings.registry_path)
+    return registry_at(settings.registry)
+
+
+def registry_at(said: str) -> OpenRegistry:
+    """The registry at an http(s) address; `env:NAME` is the address that this variable holds.
+
+    Raises ConfigError for another value, or a variable that is not set.
+    """
+    name = said.removeprefix("env:")
+    address = os.environ.get(name, "") if name != said else said
+    if not address:
+        raise ConfigError(
+            "the variable that holds a registry's address is not set", expected=name, fix=f"export {name}=…"
+        )
     if address.startswith(("http://", "https://")):
         from hanse.registry.client import RegistryClient
 
         return RegistryClient(address)
     raise ConfigError(
         "the registry's address is not understood",
-        where="setting registry",
-        expected="sqlite: or http(s)://host:port",
+        where="setting registry, or an external topic's",
+        expected="http(s)://host:port, env:NAME of a variable that holds one, or (as the mesh's own) sqlite:",
         got=address,
     )

@@ -9,13 +9,14 @@ from typing import Any
 from hanse.descriptors import standards, yaml
 from hanse.descriptors.problem import Invalid, Problem
 from hanse.descriptors.yaml import Document
-from hanse.model.mesh import Domain, Team, Topic
+from hanse.model.mesh import Domain, External, Team, Topic
 
 FILE = "domain.yaml"
 _DURATION = re.compile(
     r"P(?=.)(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
     r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
 )
+_READABLE = {"none": (".avsc", ".json", ".proto"), "connect": (".json",), "debezium": (".avsc", ".json")}
 _SECONDS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 
@@ -90,6 +91,7 @@ def _topic(
                 f"topic {name} has a watermark on no column", *at, "watermark", fix="name event_time"
             )
         )
+    external = _external(document, at, spec, problems)
     if len(problems) > count or schema is None:
         return None
     return Topic(
@@ -103,8 +105,43 @@ def _topic(
         partitions=spec.get("partitions", 4),
         retention_ms=retention,
         retention_bytes=spec.get("retention_bytes"),
-        access=spec.get("access", "public"),
+        access=spec.get("access", "private" if external else "public"),
+        external=external,
     )
+
+
+def _external(
+    document: Document, at: tuple[str, str], spec: dict[str, Any], problems: list[Problem]
+) -> External | None:
+    """What is said of a topic that others write; its form must be one that Hanse can read."""
+    said = spec.get("external")
+    if said is None:
+        return None
+    made = External(
+        said["topic"],
+        said.get("envelope", "none"),
+        said.get("key_from", "value"),
+        said.get("registry"),
+        said.get("history") == "partial",
+    )
+    suffix = Path(spec["schema"]).suffix
+    if suffix not in _READABLE[made.envelope] or (made.key_from == "record" and suffix == ".proto"):
+        problems.append(
+            document.problem(
+                f"values of topic {at[1]} in this form cannot be read with a schema of this format",
+                *at,
+                "external",
+                expected=", ".join(_READABLE[made.envelope]) + "; .proto only with key_from: value",
+                got=f"envelope {made.envelope}, key_from {made.key_from}, schema {spec['schema']}",
+            )
+        )
+    changes = made.envelope == "debezium"
+    if changes and (spec.get("kind") != "state" or made.key_from != "value"):
+        what = f"change events of topic {at[1]} are a state, with the key inside the row"
+        problems.append(document.problem(what, *at, expected="kind: state, key_from: value"))
+    if not spec["key"] and (spec.get("kind") == "state" or made.key_from == "record"):
+        problems.append(document.problem(f"topic {at[1]} needs a key", *at, "key", got="none"))
+    return made
 
 
 def _duration(

@@ -22,7 +22,7 @@ def spec_of(topic: Topic) -> TopicSpec:
 def drifts(log: EventLog, model: MeshModel) -> list[TopicDrift]:
     """One error for each declared topic that exists with other settings; not made yet is no drift."""
     there = {info.spec.name: info.spec for info in log.topics()}
-    declared = [(domain.directory, spec_of(topic)) for domain in model.domains for topic in domain.topics]
+    declared = [(d.directory, spec_of(topic)) for d in model.domains for topic in d.own_topics]
     return [
         drift(spec, there[spec.name], f"{directory / 'domain.yaml'}")
         for directory, spec in declared

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Lifecycle = Literal["draft", "proposed", "active", "deprecated", "retired"]
 Access = Literal["private", "protected", "public"]
+Envelope = Literal["none", "connect", "debezium"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,28 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
-    """A topic that a domain publishes. `event_time` and `watermark` say how time runs in it.
+class External:
+    """That others write a topic: its name on the log, and the form they gave its records.
 
-    In SQL it is the table `<domain>.<name>`; on the log its name is `<domain>.<name>` too.
+    `envelope` "connect" is Kafka Connect's JSON with `schema` and `payload`, "debezium" a change event with
+    `before`, `after` and `op`. The topic's schema describes the row inside. With `key_from` "record" the key
+    columns stand in the record's key only. `registry` is an address, or `env:NAME`; None is the mesh's own.
+    `partial`: what the topic dropped before the product began is not missed.
+    """
+
+    topic: str
+    envelope: Envelope = "none"
+    key_from: Literal["value", "record"] = "value"
+    registry: str | None = None
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic that a domain publishes, or reads from others (`external`).
+
+    In SQL it is the table `<domain>.<name>`, and so is its name on the log, unless others gave it one.
+    `event_time` and `watermark` say how time runs in it.
     `kind` "events" appends; "state" is event-carried state: compacted, the key's latest row wins.
     """
 
@@ -38,16 +57,22 @@ class Topic:
     retention_ms: int | None = None
     retention_bytes: int | None = None
     access: Access = "public"
+    external: External | None = None
 
     @property
     def full_name(self) -> str:
-        """The topic's name on the log, and its table in SQL."""
+        """Its table in SQL, and the name by which products and pages know it."""
         return f"{self.domain}.{self.name}"
+
+    @property
+    def log_name(self) -> str:
+        """The topic's name on the log."""
+        return self.external.topic if self.external else self.full_name
 
     @property
     def subject(self) -> str:
         """The registry subject of its values (topic name strategy)."""
-        return f"{self.full_name}-value"
+        return f"{self.log_name}-value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +86,11 @@ class Domain:
     module: str | None = None
     language: dict[str, str] = field(default_factory=dict[str, str])
     topics: tuple[Topic, ...] = ()
+
+    @property
+    def own_topics(self) -> tuple[Topic, ...]:
+        """The topics that the domain publishes itself."""
+        return tuple(t for t in self.topics if t.external is None)
 
 
 OPEN = frozenset({"none", "public", "internal"})
@@ -169,3 +199,12 @@ class MeshModel:
     def topic(self, full_name: str) -> Topic | None:
         """The topic of that full name, whichever domain declares it."""
         return next((t for d in self.domains for t in d.topics if t.full_name == full_name), None)
+
+    def log_name(self, full_name: str) -> str:
+        """Under which name the log has the topic."""
+        found = self.topic(full_name)
+        return found.log_name if found else full_name
+
+    def topic_on_log(self, log_name: str) -> Topic | None:
+        """The topic that the log has under that name; the first, when several domains read it."""
+        return next((t for d in self.domains for t in d.topics if t.log_name == log_name), None)

@@ -13,7 +13,7 @@ from hanse.ports.schema_registry import SchemaRegistry
 from hanse.projection.dedup import Positions, fresh, marked
 from hanse.projection.failpoints import reach
 from hanse.projection.keys import NO_KEY, WRONG_KEY, Keys
-from hanse.wire.decoded import Decoded, Poison, ValueDecoder
+from hanse.wire.decoded import NO_VALUE, Decoded, Poison, ValueDecoder
 from hanse.wire.frame import Ints
 
 _METADATA = {"_partition": "partition", "_offset": "offset", "_timestamp": "timestamp"}
@@ -38,7 +38,8 @@ class Preparer:
     ) -> None:
         self.topic = topic
         self.decoder = decoder
-        self.keys = Keys(topic.key, decoder.schema, registry, strict=topic.kind == "state")
+        state, external = topic.kind == "state", topic.external is not None
+        self.keys = Keys(topic.key, decoder.schema, registry, strict=state, external=external)
         self.metadata = metadata
 
     def prepare(self, rows: pa.Table, positions: Mapping[tuple[str, int], int]) -> Ready:
@@ -54,11 +55,15 @@ class Preparer:
         part = rows if whole else rows.take(pa.array(wanted))
         values = self.decoder.decode(part)
         table, at, poison = self._checked(part, values)
+        if not state:
+            poison += [Poison(int(i), NO_VALUE) for i in values.gone]
         poison = [Poison(int(wanted[p.row]), p.reason, p.exception) for p in poison]
         at = wanted[at]
-        kinds: list[str] | None = ["+U"] * len(at) if state else None
+        kinds = _kinds(values, len(at)) if state else None
+        if state:
+            gone[wanted[values.gone]] = True
         if gone.any():
-            table, at, kinds, lost = self._with_deletes(rows, table, at, np.flatnonzero(gone))
+            table, at, kinds, lost = self._with_deletes(rows, table, at, kinds or [], np.flatnonzero(gone))
             poison += lost
         good = np.zeros(rows.num_rows, dtype=bool)
         good[at] = True
@@ -80,7 +85,7 @@ class Preparer:
         return table.filter(pa.array(~wrong)), at[~wrong], values.poison + poison
 
     def _with_deletes(
-        self, rows: pa.Table, table: pa.Table, at: Ints, gone: Ints
+        self, rows: pa.Table, table: pa.Table, at: Ints, kinds: list[str], gone: Ints
     ) -> tuple[pa.Table, Ints, list[str], list[Poison]]:
         """The tombstones between the values, where the log has them: rows with the key alone."""
         places, keys, poison = self.keys.read(gone, rows.column("key").take(pa.array(gone)))
@@ -89,9 +94,16 @@ class Preparer:
         columns = [made.get(f.name, pa.nulls(len(places), f.type)) for f in schema]
         merged = np.concatenate([at, places])
         order = np.argsort(merged, kind="stable")
-        kinds = ["+U"] * len(at) + ["-D"] * len(places)
+        kinds = kinds + ["-D"] * len(places)
         table = pa.concat_tables([table, pa.table(columns, schema=schema)]).take(pa.array(order))
         return table, merged[order], [kinds[i] for i in order], poison
+
+
+def _kinds(values: Decoded, count: int) -> list[str]:
+    """How each row changes the state; a decoder that knows deletes checks no key, so all its rows are here."""
+    if values.deleted is None:
+        return ["+U"] * count
+    return ["-D" if deleted else "+U" for deleted in values.deleted.tolist()]
 
 
 def _metadata(rows: pa.Table, name: str, at: Ints) -> pa.ChunkedArray:

@@ -31,23 +31,34 @@ KEY_SCHEMA = "the schema of the key cannot be used"
 WRONG_KEY = "the record lies under a key that its value does not have"
 Mask = npt.NDArray[np.bool_]
 _OTHER_FORMS = "^[\\x00{]"
+_EXTERNAL_FORMS = '^[\\x00{"]'
 
 
 class Keys:
-    """The keys of one topic. `strict`: a record without a key is wrong, as in a topic of state."""
+    """The keys of one topic. `strict`: a record without a key is wrong, as in a topic of state.
+
+    `external`: others chose its form, so beside a value it is not looked at, and text may be quoted as JSON.
+    """
 
     def __init__(
-        self, columns: tuple[str, ...], schema: pa.Schema, registry: SchemaRegistry | None, *, strict: bool
+        self,
+        columns: tuple[str, ...],
+        schema: pa.Schema,
+        registry: SchemaRegistry | None,
+        *,
+        strict: bool,
+        external: bool = False,
     ) -> None:
         self.columns = columns
+        self.external = external
         self.types = [schema.field(name).type for name in columns]
         self.registry = registry
         self.strict = strict
-        self._plans: dict[int, Plan] = {}
+        self._plans: dict[int, Plan | None] = {}
 
     def wrong(self, keys: pa.ChunkedArray, values: pa.Table) -> Mask:
         """Which keys are not those of the values beside them."""
-        columns = [values.column(name) for name in self.columns]
+        columns = [] if self.external else [values.column(name) for name in self.columns]
         if not columns or not all(_plain(kind) for kind in self.types):
             return np.zeros(values.num_rows, dtype=np.bool_)
         texts = [c.cast(pa.string()).cast(pa.large_binary()) for c in columns]
@@ -55,14 +66,14 @@ class Keys:
         wrong = ~_truth(pc.call_function("equal", [expected, keys]))
         if not wrong.any():
             return wrong
-        wrong[wrong] = ~_other_form(keys.filter(pa.array(wrong)))
+        wrong[wrong] = ~_other_form(_OTHER_FORMS, keys.filter(pa.array(wrong)))
         lacking = keys.is_null().to_numpy()
         return wrong | lacking if self.strict else wrong & ~lacking
 
     def read(self, rows: Ints, keys: pa.ChunkedArray) -> tuple[Ints, list[pa.Array], list[Poison]]:
         """The key columns of tombstones: rows whose key reads, their columns, and the others."""
         if len(self.columns) == 1 and pa.types.is_string(self.types[0]):
-            plain = _plain_texts(keys)
+            plain = _plain_texts(keys, _EXTERNAL_FORMS if self.external else _OTHER_FORMS)
             if plain is not None:
                 return rows, [plain], []
         found: list[list[Any]] = []
@@ -81,7 +92,8 @@ class Keys:
     def _parts(self, key: bytes | None) -> list[Any]:
         if key is None:
             raise DecodeError(NO_KEY)
-        parts = self._structured(key) if key[:1] in (b"\0", b"{") else self._split(key)
+        structured = key[:1] in (b"\0", b"{") or (self.external and key[:1] == b'"')
+        parts = self._structured(key) if structured else self._split(key)
         if len(parts) != len(self.columns):
             raise DecodeError(KEY_PARTS)
         return [_typed(part, kind) for part, kind in zip(parts, self.types, strict=True)]
@@ -111,15 +123,16 @@ class Keys:
         if schema_id not in self._plans:
             self._plans[schema_id] = self._plan(self.registry, schema_id)
         plan = self._plans[schema_id]
-        record = read_row(plan, key[5:])
-        return record["key"]
+        return load(key[5:]) if plan is None else read_row(plan, key[5:])["key"]
 
-    def _plan(self, registry: SchemaRegistry, schema_id: int) -> Plan:
-        """A key may be a bare string or number, so it is read as the one field of a record."""
+    def _plan(self, registry: SchemaRegistry, schema_id: int) -> Plan | None:
+        """A key may be a bare string or number, so it is read as the one field of a record. None for JSON."""
         try:
             written = registry.by_id(schema_id)
         except UnknownSchema as error:
             raise DecodeError(KEY_SCHEMA) from error
+        if written.schema_type == "JSON":
+            return None
         if written.schema_type != "AVRO":
             raise DecodeError(KEY_SCHEMA)
         try:
@@ -139,9 +152,9 @@ def _typed(part: Any, kind: pa.DataType) -> Any:
         raise DecodeError(KEY_TYPE) from error
 
 
-def _plain_texts(keys: pa.ChunkedArray) -> pa.Array | None:
+def _plain_texts(keys: pa.ChunkedArray, others: str) -> pa.Array | None:
     """All keys as text, when every one of them is plain text."""
-    if keys.null_count or _other_form(keys).any():
+    if keys.null_count or _other_form(others, keys).any():
         return None
     try:
         made = keys.cast(pa.string())
@@ -150,8 +163,8 @@ def _plain_texts(keys: pa.ChunkedArray) -> pa.Array | None:
     return pa.concat_arrays(made.chunks) if made.num_chunks else pa.array([], pa.string())
 
 
-def _other_form(keys: pa.ChunkedArray) -> Mask:
-    options = pc.MatchSubstringOptions(_OTHER_FORMS)
+def _other_form(others: str, keys: pa.ChunkedArray) -> Mask:
+    options = pc.MatchSubstringOptions(others)
     return _truth(pc.call_function("match_substring_regex", [keys], options))
 
 

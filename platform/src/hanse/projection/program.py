@@ -161,8 +161,16 @@ def source_table(topic: Topic, sql: str = "") -> str:
         lines.append(f"WATERMARK FOR {time} AS {time}{_minus(topic.watermark_delay_ms)}")
     if topic.kind == "state":
         lines.append(f"PRIMARY KEY ({', '.join(map(_quoted, topic.key))}) NOT ENFORCED")
-    options = f"WITH ('topic' = '{topic.full_name}', 'changelog-mode' = '{CHANGELOG[topic.kind]}')"
+    options = (
+        f"WITH ('topic' = '{topic.log_name}'{_form(topic)}, 'changelog-mode' = '{CHANGELOG[topic.kind]}')"
+    )
     return f"CREATE TABLE {table_name(topic.full_name)} (\n  " + ",\n  ".join(lines) + f"\n) {options};"
+
+
+def _form(topic: Topic) -> str:
+    """What others wrapped around the rows: it belongs to the program, since another form is read otherwise."""
+    said = topic.external
+    return "" if said is None else f", 'envelope' = '{said.envelope}', 'key-from' = '{said.key_from}'"
 
 
 def sink_table(product: Product) -> str:

@@ -26,6 +26,7 @@ from hanse.ports.schema_registry import SchemaRegistry
 from hanse.projection.batch import Preparer, Ready
 from hanse.projection.dead_letters import dead_letter_topic, letters_of, send
 from hanse.projection.dedup import Positions
+from hanse.projection.external import topic_decoder
 from hanse.projection.failpoints import reach
 from hanse.projection.place import Place
 from hanse.projection.program import (
@@ -36,7 +37,6 @@ from hanse.projection.program import (
     relocated,
     topic_schema,
 )
-from hanse.wire.formats import decoder_for, format_of
 
 if TYPE_CHECKING:
     from hanse.engine import Engine
@@ -108,7 +108,8 @@ class Projector:
     """Keeps the state of one product. `con` is the one open connection to it, owned by the lease's holder.
 
     Raises ConfigError for descriptors, schemas or a state of another program, UnsupportedSQL at its place in
-    the product's projection.sql. `partial_history` accepts topics whose first records are gone.
+    the product's projection.sql. `registry` is one for all topics, or tells a topic's. `partial_history`
+    accepts topics whose first records are gone.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Projector:
         product: Product,
         model: MeshModel,
         log: EventLog,
-        registry: SchemaRegistry,
+        registry: SchemaRegistry | Callable[[Topic], SchemaRegistry],
         con: duckdb.DuckDBPyConnection,
         *,
         partial_history: bool = False,
@@ -129,10 +130,11 @@ class Projector:
         self.place = Place(con)
         self.place.check(product.full_name, self._built_by)
         metadata = metadata_columns(read_sql(product))
+        registry_of = registry if callable(registry) else _everywhere(registry)
         self.topics = input_topics(product, model)
         self._preparers = {
             t.full_name: Preparer(
-                t, decoder_for(registry, topic_schema(t)[0], format_of(t.schema_path)), metadata, registry
+                t, topic_decoder(t, found := registry_of(t), topic_schema(t)[0]), metadata, found
             )
             for t in self.topics
         }
@@ -193,8 +195,9 @@ class Projector:
 
     def _open(self, topic: Topic) -> _Input | None:
         """The topic where the product stands; None when nothing was ever produced to it."""
-        name = topic.full_name
-        known, stored = self.place.offsets(name)
+        name = topic.log_name
+        known, stored = self.place.offsets(topic.full_name)
+        partial = self.partial_history or (topic.external is not None and topic.external.partial)
         try:
             info = self.log.topic(name)
         except UnknownTopic as error:
@@ -209,7 +212,7 @@ class Projector:
             at = stored.get(partition)
             if at is None:
                 at = there.low
-                if there.low > 0 and info.spec.cleanup == "delete" and not self.partial_history:
+                if there.low > 0 and info.spec.cleanup == "delete" and not partial:
                     what = f"the first records of partition {partition} are gone"
                     raise self._lost(name, what, "offset 0", f"offset {there.low}")
             if not there.low <= at <= there.high:
@@ -219,7 +222,8 @@ class Projector:
         if missing := stored.keys() - ranges.keys():
             raise self._lost(name, "the topic has fewer partitions", f"partition {min(missing)}", "none")
         head = {p: r.high for p, r in ranges.items()}
-        return _Input(topic, info, self._preparers[name], offsets, head, self.place.positions(name))
+        positions = self.place.positions(topic.full_name)
+        return _Input(topic, info, self._preparers[topic.full_name], offsets, head, positions)
 
     def _lost(self, topic: str, what: str, expected: str, got: str) -> HistoryLost:
         product = self.product.full_name
@@ -237,7 +241,7 @@ class Projector:
         if not waiting:
             return None
         source = min(waiting, key=lambda i: i.reached)
-        name = source.topic.full_name
+        name = source.topic.log_name
         for _ in range(IDLE_READS):
             fetched = self.log.read(
                 name,
@@ -309,7 +313,7 @@ class Projector:
 
     def _set_aside(self, batch: _Batch) -> None:
         poison = batch.ready.poison
-        name = batch.source.topic.full_name
+        name = batch.source.topic.log_name
         before = self.place.poison()
         if self.threshold is not None and before + len(poison) > self.threshold:
             first = poison[0]
@@ -323,6 +327,10 @@ class Projector:
             )
         info = batch.source.info
         send(self.log, name, letters_of(batch.rows, poison, name, info.topic_id, self.product.full_name))
+
+
+def _everywhere(registry: SchemaRegistry) -> Callable[[Topic], SchemaRegistry]:
+    return lambda topic: registry  # noqa: ARG005
 
 
 def _count(report: RunReport, batch: _Batch) -> None:

@@ -109,7 +109,7 @@ class Relay:
         """
         self._epoch = self._store.claim_relay(RELAY)
         try:
-            texts = {topic: read_schema(topic) for topic in self._domain.topics}
+            texts = {topic: read_schema(topic) for topic in self._domain.own_topics}
             memory: Memory = {}
             for topic, text in texts.items():
                 registered = self._registry.register(topic.subject, text)

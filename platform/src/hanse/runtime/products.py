@@ -99,7 +99,7 @@ def lag(mesh: Mesh, name: str) -> Waiting:
     behind, heads = 0, []
     for topic in product.inputs:
         try:
-            ranges = mesh.log.ranges(topic)
+            ranges = mesh.log.ranges(mesh.model.log_name(topic))
         except UnknownTopic:
             continue
         done = {int(p): int(o) for p, o in published.get(topic, {}).items()}
@@ -190,7 +190,7 @@ def explain_product(mesh: Mesh, name: str) -> str:
 
     product = find_product(mesh, name)
     with duckdb.connect() as con:
-        return Projector(product, mesh.model, mesh.log, mesh.registry, con).engine.explain()
+        return Projector(product, mesh.model, mesh.log, mesh.registry_of, con).engine.explain()
 
 
 def find_product(mesh: Mesh, name: str) -> Product:
@@ -234,7 +234,7 @@ def _projecting(mesh: Mesh, product: Product) -> Generator[tuple[duckdb.DuckDBPy
     path.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(path)) as con:
         con.execute("SET TimeZone = 'UTC'")
-        yield con, Projector(product, mesh.model, mesh.log, mesh.registry, con)
+        yield con, Projector(product, mesh.model, mesh.log, mesh.registry_of, con)
 
 
 @contextmanager

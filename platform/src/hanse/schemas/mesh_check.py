@@ -74,7 +74,7 @@ def check_against_ref(model: MeshModel, ref: str, mode: str = "BACKWARD") -> lis
 
 
 def _topics(model: MeshModel) -> Iterable[Topic]:
-    return [topic for domain in model.domains for topic in domain.topics]
+    return [topic for domain in model.domains for topic in domain.own_topics]
 
 
 def _against_registry(root: Path, topic: Topic, registry: SchemaRegistry, mode: str | None) -> Checked:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from hanse.errors import HanseError
@@ -25,11 +26,17 @@ class Poison:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """`table` holds the good records in order; `indices[i]` is the batch row of its row i."""
+    """`table` holds the good records in order; `indices[i]` is the batch row of its row i.
+
+    Of a changelog `deleted` says which rows of the table are deletes, of which only the key columns count, and
+    `gone` are batch rows that delete what their record's key names.
+    """
 
     table: pa.Table
     indices: Ints
     poison: list[Poison] = field(default_factory=list[Poison])
+    deleted: npt.NDArray[np.bool_] | None = None
+    gone: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 class ValueDecoder(Protocol):

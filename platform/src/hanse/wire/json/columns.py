@@ -1,14 +1,15 @@
 """Decode many flat JSON objects at once, a column at a time.
 
-Most topics carry objects of the same keys in the same order. The positions of quotes and of `{ : , }` outside
-strings are found for all values together; a value whose structure and key bytes are exactly those of a
-layout met before is cut into columns by them, and Arrow parses each column. Whatever is different in any
-way (escapes, control characters, nesting, other keys, numbers with an exponent) is left to `rows`, value by
-value, so that nothing is decided here that strict JSON would decide otherwise.
+Most topics carry objects of the same keys in the same order. Quotes are found for all values together; a
+value whose bytes between its quotes are exactly those of a layout met before, without escapes and control
+characters, is cut into columns by them, and Arrow parses each column. Whatever is different in any way
+(escapes, nesting, other keys, numbers with an exponent) is left to `rows`, value by value, so that nothing
+is decided here that strict JSON would decide otherwise.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,19 +17,22 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hanse.wire.frame import Ints, Values
+from hanse.wire.frame import PAD, Ints, Values
 from hanse.wire.json.types import JsonType
 
 Mask = npt.NDArray[np.bool_]
 MAX_LAYOUTS = 4
 MAX_FIELDS = 500
+MAX_LEAD = 1_000
 MIN_ROWS = 8
-CHUNK = 8_192
-"""Values looked at together: their bytes and marks stay in the processor's cache."""
+BLOCK_ROWS, BLOCK_BYTES = 4_096, 8_000_000
+"""Values looked at together: their bytes and places stay in the processor's cache."""
 _FLAT = frozenset({"string", "integer", "number", "decimal", "boolean", "timestamp", "date"})
-
-
-_SPACE, _QUOTE, _BACKSLASH, _ZERO = ord(" "), ord('"'), ord("\\"), np.uint8(ord("0"))
+_QUOTE, _BACKSLASH, _ZERO = ord('"'), ord("\\"), np.uint8(ord("0"))
+_FIRST = re.compile(rb' *\{ *"([^"]*)" *: *')
+_NEXT = re.compile(rb' *, *"([^"]*)" *: *')
+_VALUE = re.compile(rb'"[^"]*"|[^ ",:{}\[\]]+')
+_TAIL = re.compile(rb" *\} *")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,289 +50,308 @@ def is_flat(kind: JsonType) -> bool:
 
 def cut(kind: JsonType, values: Values, which: Ints, skip: int = 0) -> list[Cut]:
     """Cut those of the values that share a layout. `skip` bytes of each are a frame."""
-    if not is_flat(kind):
+    if not is_flat(kind) or len(which) < MIN_ROWS:
         return []
+    starts, ends = values.starts[which] + skip, values.ends[which]
+    mean = int((ends - starts).sum()) // len(which) + 1
+    step = max(MIN_ROWS, min(BLOCK_ROWS, BLOCK_BYTES // mean))
     made: list[Cut] = []
-    for start in range(0, len(which), CHUNK):
-        part = which[start : start + CHUNK]
-        if len(part) >= MIN_ROWS:
-            made += _cut(kind, values, part, skip)
+    for at in range(0, len(which), step):
+        rows = slice(at, at + step)
+        if len(which[rows]) >= MIN_ROWS and int((ends[rows] - starts[rows]).sum()) < 1 << 30:
+            made += _cut(kind, _Block(values.data, starts[rows], ends[rows]), which[rows])
     return made
 
 
-def _cut(kind: JsonType, values: Values, which: Ints, skip: int) -> list[Cut]:
-    marks = _Marks(np.frombuffer(values.data, np.uint8), values.starts[which] + skip, values.ends[which])
-    left = np.flatnonzero(marks.plain)
+def _cut(kind: JsonType, block: _Block, which: Ints) -> list[Cut]:
+    left = np.flatnonzero(block.plain)
     made: list[Cut] = []
     for _ in range(MAX_LAYOUTS):
         if len(left) < MIN_ROWS:
             break
-        same, columns = _Layout(kind, marks, values.data, int(left[0])).cut(left)
-        if len(same):
-            made.append(Cut(columns, which[same]))
-        rest = np.ones(len(which), dtype=bool)
-        rest[same] = False
+        layout = _layout(block.bytes_at(int(left[0])))
+        rest = np.ones(len(which), dtype=np.bool_)
         rest[left[0]] = False
+        if layout is not None:
+            columns, same = _columns(kind, block, layout, left)
+            if len(same):
+                made.append(Cut(columns, which[same]))
+            rest[same] = False
         left = left[rest[left]]
     return made
 
 
-class _Marks:
-    """Where each value's marks outside strings are. `plain` values have no escapes and whole strings."""
+class _Block:
+    """Values that lie one behind the other. `plain` ones are UTF-8 without escapes and control characters."""
 
-    def __init__(self, data: npt.NDArray[np.uint8], starts: Ints, ends: Ints) -> None:
-        self.data = data
-        self.starts = starts
-        self.ends = ends
+    def __init__(self, data: pa.Buffer, starts: Ints, ends: Ints) -> None:
+        if (starts[1:] != ends[:-1]).any():
+            data, ends = _together(data, starts, ends)
+            starts = np.append(0, ends[:-1])
         base = int(starts[0])
-        part = data[base : int(ends[-1])]
-        first, last = starts - base, ends - base
-        self.spaces = bool((part == _SPACE).any())
-        found = np.flatnonzero(_is_mark(part))
-        quote = part[found] == _QUOTE
-        before = np.zeros(len(found) + 1, dtype=np.int32)
-        np.cumsum(quote, out=before[1:])
-        enter, leave = _within(found, first, last)
-        self.quotes = before[leave] - before[enter]
-        self.plain: Mask = self.quotes % 2 == 0
-        special = np.flatnonzero((part < 32) | (part == _BACKSLASH))
-        if len(special):
-            self.plain[np.searchsorted(first, special, side="right") - 1] = False
-        inside = before[1:] & 1
-        odd = before[enter] & 1
-        if odd.any():
-            inside = inside ^ odd[np.maximum(np.searchsorted(first, found, side="right") - 1, 0)]
-        outside = found[(inside == 0) & ~quote]
-        self.first, end = _within(outside, first, last)
-        self.count = end - self.first
-        self.marks = np.concatenate([outside, np.zeros(2 * MAX_FIELDS + 1, dtype=np.int64)]) + base
+        self.buffer = data.slice(base)
+        self.data = np.frombuffer(self.buffer, np.uint8)
+        self.pairs = np.ndarray((len(self.data) - 15,), np.complex128, self.data.data, strides=(1,))
+        self.starts = starts - base
+        self.ends = ends - base
+        part = self.data[: int(self.ends[-1])]
+        self.plain: Mask = self.ends > self.starts
+        if len(part) and (int(part.min()) < 32 or bool((part == _BACKSLASH).any())):
+            self._leave_out((part < 32) | (part == _BACKSLASH))
+        if not _is_text(self.buffer, len(part)):
+            self._leave_out(part > 127)
+        found = np.flatnonzero(part == _QUOTE)
+        self.enter = np.searchsorted(found, self.starts)
+        self.leave = np.append(self.enter[1:], len(found))
+        self.quotes = np.concatenate([found, np.zeros(4 * MAX_FIELDS + 1, dtype=np.int64)])
+        self.tight = len(self.data) - len(part) < MAX_LEAD + 16
 
-    def of(self, rows: Ints, size: int) -> npt.NDArray[np.int64]:
-        """The marks of the rows, all of which have `size`: one line a mark, one column a row."""
-        if len(rows) == len(self.first) and int(self.first[-1]) == size * (len(rows) - 1):
-            return np.ascontiguousarray(self.marks[: size * len(rows)].reshape(len(rows), size).T)
-        return self.marks[self.first[rows] + np.arange(size)[:, None]]
+    def _leave_out(self, bad: Mask) -> None:
+        self.plain[np.searchsorted(self.starts, np.flatnonzero(bad), side="right") - 1] = False
+
+    def bytes_at(self, row: int) -> bytes:
+        """One value."""
+        return self.data[self.starts[row] : self.ends[row]].tobytes()
+
+    def has(self, word: bytes, at: Ints) -> Mask:
+        """Whether the bytes from there on are the word; somewhere else than in a value it may be anything."""
+        same = np.ones(len(at), dtype=np.bool_)
+        for offset in range(0, len(word), 16):
+            there = at + offset if offset else at
+            if self.tight:
+                there = np.minimum(there, len(self.pairs) - 1)
+            found = self.pairs[there].view(np.uint64).reshape(-1, 2)  # sixteen bytes are gathered as one
+            for column in range(2):
+                part = word[offset + 8 * column : offset + 8 * column + 8]
+                if part:
+                    eight = found[:, column]
+                    if len(part) < 8:
+                        eight = eight & np.uint64((1 << (8 * len(part))) - 1)
+                    same &= eight == np.uint64(int.from_bytes(part, "little"))
+        return same
+
+    def at(self, places: Ints) -> npt.NDArray[np.uint8]:
+        """The byte at each place."""
+        return self.data.take(places, mode="clip")
 
 
-def _within(found: Ints, first: Ints, last: Ints) -> tuple[Ints, Ints]:
-    """Which of the rising places lie in each value, from and to; values rise too."""
-    enter = np.searchsorted(found, first)
-    if (first[1:] == last[:-1]).all():
-        return enter, np.append(enter[1:], np.searchsorted(found, last[-1]))
-    return enter, np.searchsorted(found, last)
+def _together(data: pa.Buffer, starts: Ints, ends: Ints) -> tuple[pa.Buffer, Ints]:
+    """The values copied one behind the other with PAD bytes to spare, and where each ends."""
+    places = np.empty(2 * len(starts) + 2, dtype=np.int64)
+    places[0:-2:2], places[1:-2:2] = starts, ends
+    places[-2:] = 0, PAD
+    every = pa.Array.from_buffers(pa.large_binary(), len(places) - 1, [None, pa.py_buffer(places), data])
+    copied = every.take(pa.array(np.arange(0, len(places), 2))).buffers()[2]
+    return copied, np.cumsum(ends - starts)
 
 
-def _is_mark(part: npt.NDArray[np.uint8]) -> Mask:
-    """Quotes, braces, brackets, colons and commas."""
-    folded = part | 32  # brackets become braces
-    braces = (folded == ord("{")) | (folded == ord("}"))
-    return braces | (part == _QUOTE) | (part == ord(":")) | (part == ord(","))
+def _is_text(buffer: pa.Buffer, size: int) -> bool:
+    """Whether the bytes are UTF-8; that each value and string is too follows from the marks around them."""
+    offsets = pa.py_buffer(np.array([0, size], dtype=np.int64))
+    try:
+        pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, buffer]).cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
+@dataclass(frozen=True, slots=True)
 class _Layout:
-    """The keys of one value, in order, as their very bytes."""
+    """The keys of an object, in order, and the very bytes between its values."""
 
-    def __init__(self, kind: JsonType, marks: _Marks, buffer: pa.Buffer, row: int) -> None:
-        self.kind = kind
-        self.marks = marks
-        self.buffer = buffer
-        self.size = int(marks.count[row])
-        at = marks.marks[marks.first[row] : marks.first[row] + self.size]
-        self.pairs = (self.size - 1) // 2
-        pattern = b"{" + b":," * (self.pairs - 1) + b":}" if self.pairs else b""
-        self.pattern = np.frombuffer(pattern, dtype=np.uint8)
-        self.keys: list[bytes] = []
-        if 0 < len(pattern) == self.size:
-            data = marks.data
-            self.keys = [data[at[2 * i] + 1 : at[2 * i + 1]].tobytes() for i in range(self.pairs)]
+    names: list[str]
+    leads: list[bytes]
+    tail: bytes
 
-    def names(self) -> list[str] | None:
-        """The keys as text; None when this is no object of distinct, plain keys."""
-        made: list[str] = []
-        for raw in self.keys:
-            text = raw.strip(b" ")
-            if len(text) < 2 or text[:1] != b'"' or text[-1:] != b'"' or b'"' in text[1:-1]:
-                return None
-            try:
-                made.append(text[1:-1].decode("utf-8"))
-            except UnicodeDecodeError:
-                return None
-        return made if made and len(set(made)) == len(made) else None
-
-    def cut(self, rows: Ints) -> tuple[Ints, list[pa.Array]]:
-        """The rows that have this layout and read well, and their columns."""
-        names = self.names()
-        if names is None:
-            return rows[:0], []
-        marks, data = self.marks, self.marks.data
-        rows = rows[marks.count[rows] == self.size]
-        at = marks.of(rows, self.size)
-        good = (data[at] == self.pattern[:, None]).all(axis=0)
-        good &= (at[0] == marks.starts[rows]) & (at[-1] == marks.ends[rows] - 1)  # nothing beside the object
-        for i, key in enumerate(self.keys):
-            good &= _is(data, key, at[2 * i] + 1, at[2 * i + 1])
-        if not good.all():
-            rows, at = rows[good], at[:, good]
-        return self._columns(names, rows, at)
-
-    def _columns(
-        self, names: list[str], rows: Ints, at: npt.NDArray[np.int64]
-    ) -> tuple[Ints, list[pa.Array]]:
-        spans = _Spans(self.marks, self.buffer, len(rows))
-        made: dict[str, pa.Array] = {}
-        for i, name in enumerate(names):
-            inner = self.kind.fields.get(name, _ANY)
-            made[name] = spans.column(inner, at[2 * i + 1] + 1, at[2 * i + 2])
-        missing = [name for name in self.kind.fields if name not in made]
-        if any(not self.kind.fields[name].nullable for name in missing):
-            return rows[:0], []
-        for name in missing:
-            made[name] = pa.nulls(len(rows), self.kind.fields[name].arrow)
-        # every key has two quotes, every string two: a value has no other, or its record is not cut
-        good = spans.good & (self.marks.quotes[rows] == 2 * len(names) + 2 * spans.strings)
-        columns = [made[name] for name in self.kind.fields]
-        if good.all():
-            return rows, columns
-        keep = pa.array(good)
-        return rows[good], [c.filter(keep) for c in columns]
+    @property
+    def before(self) -> list[int]:
+        """How far before a key's first quote the value before it ends; at last, before the object's end."""
+        return [lead.index(b'"') for lead in self.leads] + [len(self.tail)]
 
 
+def _layout(value: bytes) -> _Layout | None:
+    """The layout of one value; None when it is no object of distinct, plain keys and simple values."""
+    names: list[bytes] = []
+    leads: list[bytes] = []
+    lead, at = _FIRST.match(value), 0
+    while lead is not None and len(names) < MAX_FIELDS and len(lead[0]) < MAX_LEAD:
+        found = _VALUE.match(value, lead.end())
+        if found is None:
+            return None
+        names.append(lead[1])
+        leads.append(lead[0])
+        at = found.end()
+        lead = _NEXT.match(value, at)
+    tail = _TAIL.fullmatch(value, at)
+    if tail is None or not names or len(set(names)) < len(names):
+        return None
+    return _Layout([n.decode("utf-8") for n in names], leads, tail[0])
+
+
+@dataclass(frozen=True, slots=True)
 class _Spans:
-    """Values between marks, one a record, typed a column at a time; `good` says which records read well."""
+    """Where one key's value lies in each record, and whether it is a string; quotes are inside the span."""
 
-    def __init__(self, marks: _Marks, buffer: pa.Buffer, count: int) -> None:
-        self.data = marks.data
-        self.spaces = marks.spaces
-        self.buffer = buffer
+    start: Ints
+    end: Ints
+    quoted: Mask
+
+
+def _columns(kind: JsonType, block: _Block, layout: _Layout, rows: Ints) -> tuple[list[pa.Array], Ints]:
+    """The columns of the rows that have the layout and read well, and which they are."""
+    missing = [name for name in kind.fields if name not in layout.names]
+    if any(not kind.fields[name].nullable for name in missing):
+        return [], rows[:0]
+    spans, good = _spans(block, layout, rows)
+    if not good.all():
+        rows = rows[good]
+        spans = [_Spans(s.start[good], s.end[good], s.quoted[good]) for s in spans]
+    typed = _Typed(block, len(rows))
+    made = {name: pa.nulls(len(rows), kind.fields[name].arrow) for name in missing}
+    for name, there in zip(layout.names, spans, strict=True):
+        made[name] = typed.column(kind.fields.get(name, _ANY), there)
+    columns = [made[name] for name in kind.fields]
+    if typed.good.all():
+        return columns, rows
+    keep = pa.array(typed.good)
+    return [c.filter(keep) for c in columns], rows[typed.good]
+
+
+def _spans(block: _Block, layout: _Layout, rows: Ints) -> tuple[list[_Spans], Mask]:
+    """The values of the rows, key by key, and which rows have the layout; of others spans are nonsense.
+
+    The bytes between values hold a key's two quotes and a value holds two or none, so that counting
+    quotes leads from key to key; the row's last quote must be the last value's.
+    """
+    quote, before = block.enter[rows], layout.before
+    opening = block.quotes[quote]
+    good = opening - before[0] == block.starts[rows]
+    made: list[_Spans] = []
+    for i, lead in enumerate(layout.leads):
+        place = opening - before[i]
+        good &= block.has(lead, place)
+        start = place + len(lead)
+        quoted = block.at(start) == _QUOTE
+        quote = quote + 2
+        quote += quoted
+        quote += quoted
+        last = i == len(layout.leads) - 1
+        opening = block.ends[rows] if last else block.quotes.take(quote, mode="clip")
+        end = opening - before[i + 1]
+        good &= end - start > quoted
+        good &= (block.at(end - 1) == _QUOTE) | ~quoted
+        made.append(_Spans(start, end, quoted))
+    good &= quote == block.leave[rows]
+    return made, good & block.has(layout.tail, block.ends[rows] - len(layout.tail))
+
+
+class _Typed:
+    """Makes columns of spans; `good` says which records read well so far."""
+
+    def __init__(self, block: _Block, count: int) -> None:
+        self.block = block
         self.good: Mask = np.ones(count, dtype=np.bool_)
-        self.strings: Ints = np.zeros(count, dtype=np.int64)
 
-    def column(self, kind: JsonType, start: Ints, end: Ints) -> pa.Array:
+    def column(self, kind: JsonType, spans: _Spans) -> pa.Array:
         """The column, with garbage in records that `good` then lacks."""
-        if self.spaces:
-            start, end = self._trimmed(start, end)
-        self.good &= end > start
-        null = self.data[start] == ord("n")
-        if null.any():
-            null &= _is(self.data, b"null", start, end)
+        null = self._null(spans)
         if not kind.nullable:
             self.good &= ~null
         match kind.kind:
             case "boolean":
-                true = _is(self.data, b"true", start, end)
-                self.good &= null | true | _is(self.data, b"false", start, end)
+                true = self._is(b"true", spans)
+                self.good &= null | true | self._is(b"false", spans)
                 return pa.array(true, mask=null)
             case "integer" | "number" | "decimal":
-                return self._numbers(kind, start, end, null)
+                return self._numbers(kind, spans, null | spans.quoted, null)
             case "any":
-                return self._anything(start, end, null)
+                word = null | spans.quoted | self._is(b"true", spans) | self._is(b"false", spans)
+                if not word.all():
+                    self._numbers(_NUMBER, spans, word, word)
+                return pa.nulls(len(null))
             case _:
-                return self._quoted(kind, start, end, null)
+                return self._quoted(kind, spans, null)
 
-    def _trimmed(self, start: Ints, end: Ints) -> tuple[Ints, Ints]:
-        while (space := (self.data[start] == _SPACE) & (start < end)).any():
-            start = start + space
-        while (space := (self.data[end - 1] == _SPACE) & (start < end)).any():
-            end = end - space
-        return start, end
+    def _null(self, spans: _Spans) -> Mask:
+        null = self.block.at(spans.start) == ord("n")
+        return null & self._is(b"null", spans) if null.any() else null
 
-    def _anything(self, start: Ints, end: Ints, null: Mask) -> pa.Array:
-        """A value that nobody reads: any simple one that is well formed."""
-        text = self._is_quoted(start, end)
-        self.strings += text
-        word = null | _is(self.data, b"true", start, end) | _is(self.data, b"false", start, end)
-        simple = text | word
-        if not simple.all():
-            self._numbers(_NUMBER, start, end, simple)
-        return pa.nulls(len(start))
+    def _is(self, word: bytes, spans: _Spans) -> Mask:
+        return (spans.end - spans.start == len(word)) & self.block.has(word, spans.start)
 
-    def _is_quoted(self, start: Ints, end: Ints) -> Mask:
-        return (end - start >= 2) & (self.data[start] == _QUOTE) & (self.data[end - 1] == _QUOTE)
-
-    def _quoted(self, kind: JsonType, start: Ints, end: Ints, null: Mask) -> pa.Array:
-        text = self._is_quoted(start, end)
-        self.strings += text
-        self.good &= text | null
+    def _quoted(self, kind: JsonType, spans: _Spans, null: Mask) -> pa.Array:
+        start, end, at = spans.start, spans.end, self.block.at
+        self.good &= spans.quoted | null
         if kind.kind == "timestamp":
-            usual = (
-                (end - start >= 22) & (self.data[end - 2] == ord("Z")) & (self.data[start + 11] == ord("T"))
-            )
-            self.good &= null | (usual & (self.data[start + 1] != ord("0")))
+            usual = (end - start >= 22) & (at(end - 2) == ord("Z")) & (at(start + 11) == ord("T"))
+            self.good &= null | (usual & (at(start + 1) != _ZERO))
         elif kind.kind == "date":
-            self.good &= null | ((end - start == 12) & (self.data[start + 1] != ord("0")))
-        strings = self._parsed(pa.string(), start + 1, end - 1, null)
+            self.good &= null | ((end - start == 12) & (at(start + 1) != _ZERO))
+        strings = self._texts(start + 1, end - 1, ~spans.quoted)
         if kind.symbols:
             options = pc.SetLookupOptions(pa.array(sorted(kind.symbols)))
             known = pc.call_function("is_in", [strings], options)
             self.good &= known.to_numpy(zero_copy_only=False) | null
-        return strings if kind.kind == "string" else self._moments(kind, strings)
+        if kind.kind == "string":
+            return strings
+        zoned = kind.kind == "timestamp"
+        return self._cast(strings, pa.timestamp("us", tz="UTC") if zoned else kind.arrow).view(kind.arrow)
 
-    def _moments(self, kind: JsonType, strings: pa.Array) -> pa.Array:
-        target = pa.timestamp("us", tz="UTC") if kind.kind == "timestamp" else pa.date32()
-        made = self._cast(strings, target)
-        return made.cast(pa.int64()).cast(kind.arrow) if kind.kind == "timestamp" else made
-
-    def _numbers(self, kind: JsonType, start: Ints, end: Ints, null: Mask) -> pa.Array:
-        """Numbers without exponent. Arrow's parser takes more than JSON has, so the ends are looked at."""
-        data = self.data
-        minus = data[start] == ord("-")
-        digit = start + minus
-        first, last = data[digit] - _ZERO, data[end - 1] - _ZERO
-        second = data[digit + 1]
-        zero = (first == 0) & (end - digit > 1) & (second != ord("."))
-        self.good &= null | ((digit < end) & (first < 10) & (last < 10) & ~zero)
-        texts = self._parsed(pa.string(), start, end, null)
+    def _numbers(self, kind: JsonType, spans: _Spans, out: Mask, allowed: Mask) -> pa.Array:
+        """Numbers without exponent where not `out`. Arrow takes more than JSON has, so ends are looked at."""
+        start, end, at = spans.start, spans.end, self.block.at
+        digit = start + (at(start) == ord("-"))
+        first, last = at(digit) - _ZERO, at(end - 1) - _ZERO
+        zero = (first == 0) & (end - digit > 1) & (at(digit + 1) != ord("."))
+        self.good &= allowed | ((digit < end) & (first < 10) & (last < 10) & ~zero & ~out)
+        texts = self._texts(start, end, out)
         if kind.kind != "integer":
-            for letter in ("e", "E"):
-                options = pc.MatchSubstringOptions(letter)
-                found = pc.call_function("match_substring", [texts], options)
-                self.good &= ~pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+            self._without_exponent(texts)
         made = self._cast(texts, kind.arrow)
         if kind.kind == "number":
-            finite = np.isfinite(made.to_numpy(zero_copy_only=False).astype(np.float64))
-            self.good &= finite | null
+            self.good &= np.isfinite(made.to_numpy(zero_copy_only=False)) | allowed
         return made
 
-    def _parsed(self, target: pa.DataType, start: Ints, end: Ints, null: Mask) -> pa.Array:
-        """The bytes between as text; null where `null`, or where the record is no longer good."""
-        out = null | ~self.good
+    def _without_exponent(self, texts: pa.Array) -> None:
+        letters = texts.buffers()[2]
+        if letters is None or not (np.frombuffer(letters, np.uint8) | 32 == ord("e")).any():
+            return
+        options = pc.MatchSubstringOptions("e", ignore_case=True)
+        found = pc.call_function("match_substring", [texts], options)
+        self.good &= ~pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+
+    def _texts(self, start: Ints, end: Ints, out: Mask) -> pa.Array:
+        """The bytes between as text; null where `out`, or where the record is no longer good."""
+        out = out | ~self.good
         some = bool(out.any())
-        offsets = np.empty(2 * len(start), dtype=np.int64)
+        offsets = np.empty(2 * len(start), dtype=np.int32)
         offsets[0::2] = start
         offsets[1::2] = np.where(out, start, end) if some else end
-        count = max(0, 2 * len(start) - 1)
-        every = pa.Array.from_buffers(pa.large_binary(), count, [None, pa.py_buffer(offsets), self.buffer])
-        chosen = pa.array(np.arange(0, 2 * len(start), 2), mask=out if some else None)
-        return self._cast(every.take(chosen), target)
+        buffers = [None, pa.py_buffer(offsets), self.block.buffer]
+        every = pa.Array.from_buffers(pa.string(), max(0, 2 * len(start) - 1), buffers)
+        return every.take(pa.array(np.arange(0, 2 * len(start), 2), mask=out if some else None))
 
     def _cast(self, values: pa.Array, target: pa.DataType) -> pa.Array:
-        """Cast all; when one does not fit, each alone, and those that do not are not good."""
-        try:
-            return values.cast(target)
-        except pa.ArrowInvalid:
-            made = [_cast_one(values.slice(i, 1), target) for i in range(len(values))]
-            self.good &= np.array([m is not None for m in made])
-            return pa.concat_arrays([pa.nulls(1, target) if m is None else m for m in made])
+        """Cast all; what does not fit is null, and its record not good."""
+        made = _cast(values, target)
+        if made.null_count > values.null_count:
+            self.good &= (made.is_valid().to_numpy(zero_copy_only=False)) | (
+                values.is_null().to_numpy(zero_copy_only=False)
+            )
+        return made
 
 
-def _cast_one(value: pa.Array, target: pa.DataType) -> pa.Array | None:
+def _cast(values: pa.Array, target: pa.DataType) -> pa.Array:
+    """Null where a value does not fit; halves are tried until it stands alone."""
     try:
-        return value.cast(target)
+        return values.cast(target)
     except pa.ArrowInvalid:
-        return None
-
-
-def _is(data: npt.NDArray[np.uint8], word: bytes, start: Ints, end: Ints) -> Mask:
-    """Whether the bytes between are exactly the word."""
-    same = (end - start) == len(word)
-    words = np.ndarray((len(data) - 7,), "<u8", data.data, strides=(1,))
-    for offset in range(0, len(word), 8):
-        part = word[offset : offset + 8]
-        mask = np.uint64((1 << (8 * len(part))) - 1)
-        wanted = np.uint64(int.from_bytes(part.ljust(8, b"\0"), "little"))
-        same &= (words[np.minimum(start + offset, len(words) - 1)] & mask) == wanted
-    return same
+        if len(values) == 1:
+            return pa.nulls(1, target)
+        half = len(values) // 2
+        return pa.concat_arrays([_cast(values.slice(0, half), target), _cast(values.slice(half), target)])
 
 
 _ANY = JsonType("any", pa.null(), nullable=True)
 _NUMBER = JsonType("number", pa.float64())
+_INTEGER = JsonType("integer", pa.int64())

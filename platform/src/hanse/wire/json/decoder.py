@@ -13,8 +13,9 @@ from hanse.wire.decoded import NO_VALUE, Decoded, Poison, by_place, merged
 from hanse.wire.frame import Ints, Values, schema_ids, values_of
 from hanse.wire.headers import header
 from hanse.wire.json.columns import cut
+from hanse.wire.json.connect import payload_of, unwrapped
 from hanse.wire.json.rows import NO_OBJECT, load, read_value
-from hanse.wire.json.types import parse_json_schema
+from hanse.wire.json.types import JsonType, parse_json_schema
 
 STRUCTURED = b"application/cloudevents+json"
 NO_DATA = "the CloudEvent has no JSON data"
@@ -24,11 +25,21 @@ class JsonDecoder:
     """Reads JSON objects into the columns of a JSON Schema. A value in a frame must name a JSON schema.
 
     Keys that the schema does not name are passed over. Raises SchemaError for a schema without columns.
+    `wrapped` values may be Kafka Connect's, with `schema` and `payload`: the schema describes the payload, and
+    a null payload deletes what the record's key names.
     """
 
-    def __init__(self, registry: SchemaRegistry | None, reader_schema: str | dict[str, Any]) -> None:
+    def __init__(
+        self,
+        registry: SchemaRegistry | None,
+        reader_schema: str | dict[str, Any] | JsonType,
+        *,
+        wrapped: bool = False,
+    ) -> None:
         self.registry = registry
-        self.reader = parse_json_schema(reader_schema)
+        known = isinstance(reader_schema, JsonType)
+        self.reader = reader_schema if known else parse_json_schema(reader_schema)
+        self.wrapped = wrapped
         self.schema = pa.schema([pa.field(n, t.arrow) for n, t in self.reader.fields.items()])
         self._known: dict[int, str] = {}
 
@@ -43,6 +54,8 @@ class JsonDecoder:
                 poison += [Poison(int(i), f"schema id {schema_id} cannot be used", problem) for i in which]
                 values.valid[which] = False
         structured = _structured(rows, len(framed)) & values.valid
+        if self.wrapped:
+            values = unwrapped(values)
         parts: list[tuple[pa.Table, Ints]] = []
         for skip, these in ((0, ~framed), (5, framed)):
             which = np.flatnonzero(these & values.valid & ~structured)
@@ -54,14 +67,14 @@ class JsonDecoder:
         for _, places in parts:
             done[places] = True
         left = np.flatnonzero(values.valid & ~done)
+        gone: list[int] = []
         if len(left):
-            table, places, bad = self._by_row(values, left, framed, structured)
+            table, places, bad = self._by_row(values, left, framed, structured, gone)
             parts.append((table, places))
             poison += bad
-        if not parts:
-            return Decoded(self.schema.empty_table(), np.empty(0, dtype=np.int64), by_place(poison))
-        table, indices = merged([t for t, _ in parts], [p for _, p in parts])
-        return Decoded(table, indices, by_place(poison))
+        nothing = (self.schema.empty_table(), np.empty(0, dtype=np.int64))
+        table, indices = merged([t for t, _ in parts], [p for _, p in parts]) if parts else nothing
+        return Decoded(table, indices, by_place(poison), gone=np.array(gone, dtype=np.int64))
 
     def _problem(self, schema_id: int) -> str:
         """Why the schema id cannot be used; empty when it can."""
@@ -83,7 +96,7 @@ class JsonDecoder:
         )
 
     def _by_row(
-        self, values: Values, which: Ints, framed: Any, structured: Any
+        self, values: Values, which: Ints, framed: Any, structured: Any, gone: list[int]
     ) -> tuple[pa.Table, Ints, list[Poison]]:
         made: list[dict[str, Any]] = []
         places: list[int] = []
@@ -91,7 +104,12 @@ class JsonDecoder:
         for row in which.tolist():
             try:
                 document = load(values.bytes_at(row)[5 if framed[row] else 0 :])
-                made.append(read_value(self.reader, _data(document) if structured[row] else document))
+                document = _data(document) if structured[row] else document
+                document = payload_of(document) if self.wrapped else document
+                if document is None and self.wrapped:
+                    gone.append(row)
+                    continue
+                made.append(read_value(self.reader, document))
             except DecodeError as error:
                 poison.append(Poison(row, error.what, f"DecodeError: {error.what}"))
             else:

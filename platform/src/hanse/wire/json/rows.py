@@ -5,10 +5,11 @@ It is what the column decoder falls back to, and the reference that it is tested
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from hanse.errors import DecodeError
@@ -19,6 +20,7 @@ NOT_JSON = "the value is not one JSON document"
 NO_OBJECT = "the value is no JSON object"
 TWICE = "an object has a key twice"
 EMPTY = "the value is empty"
+_EXACT = Context(prec=100)
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:\d\d)\Z", re.ASCII
 )
@@ -72,6 +74,15 @@ def _value(kind: JsonType, value: Any, path: str) -> Any:
             return _number(kind, value, path)
         case "string" | "timestamp" | "date" if isinstance(value, str):
             return _string(kind, value, path)
+        case "epoch" | "days" if type(value) is int:
+            bits = 31 if kind.kind == "days" else 63
+            if not -(1 << bits) <= value < 1 << bits:
+                raise DecodeError(f"a number since the epoch at {path} has more than {bits + 1} bits")
+            return value
+        case "unscaled" if isinstance(value, str):
+            return _unscaled(kind, value, path)
+        case "unscaled" if type(value) in (int, Decimal):
+            return _number(kind, value, path)
         case _:
             raise DecodeError(f"{kind.kind} expected at {path}, got {_name(value)}")
 
@@ -100,6 +111,18 @@ def _number(kind: JsonType, value: int | Decimal, path: str) -> Any:
             f"a decimal at {path} has more digits than {precision} with {scale} after the point"
         )
     return exact
+
+
+def _unscaled(kind: JsonType, value: str, path: str) -> Decimal:
+    """The decimal whose digits are the big-endian bytes, as Kafka Connect writes it."""
+    try:
+        raw = base64.b64decode(value, validate=True)
+    except ValueError as error:
+        raise DecodeError(f"Base64 of a decimal expected at {path}, got {value[:40]!r}") from error
+    digits = int.from_bytes(raw[:64], "big", signed=True)
+    if not raw or len(raw) > 64 or abs(digits) >= 10**kind.arrow.precision:
+        raise DecodeError(f"a decimal at {path} has more digits than {kind.arrow.precision}")
+    return Decimal(digits).scaleb(-kind.arrow.scale, _EXACT)
 
 
 def _string(kind: JsonType, value: str, path: str) -> Any:

@@ -2,7 +2,8 @@
 
 object with properties → record, object with additionalProperties alone → map, array → array; string with
 the format date-time → timestamp (UTC, microseconds), date → date; number with multipleOf 0.1, 0.01, … →
-decimal of 38 digits with that scale; integer → 64 bits. `null` beside a type, or a property that is not
+decimal of 38 digits with that scale; integer → 64 bits. A `title` that is one of Kafka Connect's or Debezium's
+logical types means what it means there: numbers since the epoch, decimals as the bytes of their digits. `null` beside a type, or a property that is not
 required, may be null. What has no such type is refused by its path.
 """
 
@@ -20,12 +21,27 @@ from hanse.errors import SchemaError
 MAX_TEXT = 4_000_000
 MAX_DEPTH = 32
 MAX_NODES = 20_000
+_CONNECT = "org.apache.kafka.connect.data."
+DECIMAL = f"{_CONNECT}Decimal"
+MOMENTS: dict[str, pa.DataType] = {
+    f"{_CONNECT}Timestamp": pa.timestamp("ms"),
+    "io.debezium.time.Timestamp": pa.timestamp("ms"),
+    "io.debezium.time.MicroTimestamp": pa.timestamp("us"),
+    "io.debezium.time.NanoTimestamp": pa.timestamp("ns"),
+    f"{_CONNECT}Date": pa.date32(),
+    "io.debezium.time.Date": pa.date32(),
+}
+"""Logical types that are whole numbers since the epoch: of the timestamp's unit, or of days."""
 _FORMATS = {"date-time": pa.timestamp("us"), "date": pa.date32()}
 
 
 @dataclass(slots=True, eq=False)
 class JsonType:
-    """One type: a record, array, map, string, integer, number, decimal, boolean, timestamp or date."""
+    """One type: a record, array, map, string, integer, number, decimal, boolean, timestamp or date.
+
+    Also "epoch" and "days", whole numbers that are timestamps and dates, and "unscaled", the Base64 of a
+    decimal's digits as bytes.
+    """
 
     kind: str
     arrow: pa.DataType
@@ -120,6 +136,8 @@ class _Reader:
             kind = "object"
         if kind is None and isinstance(node.get("enum"), list):
             kind = "string"
+        if (logical := _logical(node, kind)) is not None:
+            return logical
         match kind:
             case "object":
                 return self._object(node, path, depth)
@@ -158,6 +176,21 @@ class _Reader:
             fields[name] = made
         arrow = pa.struct([pa.field(name, t.arrow) for name, t in fields.items()])
         return JsonType("record", arrow, fields=fields)
+
+
+def _logical(node: dict[str, Any], kind: Any) -> JsonType | None:
+    title = node.get("title")
+    if not isinstance(title, str):
+        return None
+    if kind == "integer" and title in MOMENTS:
+        return JsonType("days" if MOMENTS[title] == pa.date32() else "epoch", MOMENTS[title])
+    if kind in ("string", "number") and title == DECIMAL:
+        parameters = node.get("connect.parameters")
+        found: dict[str, Any] = parameters if isinstance(parameters, dict) else {}
+        scale, precision = found.get("scale"), found.get("connect.decimal.precision", "38")
+        if str(scale).isdigit() and str(precision).isdigit() and int(str(scale)) <= int(precision) <= 38:
+            return JsonType("unscaled", pa.decimal128(int(precision), int(str(scale))))
+    return None
 
 
 def _string(node: dict[str, Any], path: str) -> JsonType:
