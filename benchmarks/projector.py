@@ -24,7 +24,9 @@ from hanse.adapters.sqlite_log import SqliteLog
 from hanse.model.mesh import Column, Contract, Domain, MeshModel, Product, Team, Topic
 from hanse.ports.event_log import RECORDS, TopicSpec
 from hanse.projection import Projector
+from hanse.publish.reader import Reader
 from hanse.registry.embedded import EmbeddedRegistry
+from hanse.settings import Settings
 
 TEAM = Team("Benchmark")
 SHAPES: dict[str, tuple[str, str, str, tuple[tuple[str, str], ...], tuple[str, ...]]] = {
@@ -122,11 +124,12 @@ def main() -> None:
             schema_id = registry.register(topic.subject, schema.read_text()).id
             framed = [v[:1] + schema_id.to_bytes(4, "big") + v[5:] for v in made] * repeats
             fill(log, topic.full_name, [r[topic.key[0]] for r in sample] * repeats, framed)
+        reader = Reader(Settings(root=folder, data=folder))
         for shape in SHAPES:
             made_product, _ = product(folder, shape)
             state = folder / f"{shape}.duckdb"
             con = duckdb.connect(str(state))
-            projector = Projector(made_product, model, log, registry, con)
+            projector = Projector(made_product, model, log, registry, con, reader=reader)
             cpu = time.process_time()
             report = projector.run_to_head()
             cpu = time.process_time() - cpu

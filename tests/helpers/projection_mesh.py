@@ -16,7 +16,9 @@ from hanse.adapters.sqlite_log import SqliteLog
 from hanse.model.mesh import Column, Contract, Domain, MeshModel, Product, Team, Topic
 from hanse.ports.event_log import Record, TopicSpec
 from hanse.projection import Projector
+from hanse.publish.reader import Reader
 from hanse.registry.embedded import EmbeddedRegistry
+from hanse.settings import Settings
 from hanse.wire.frame import frame
 
 TEAM = Team("Shop")
@@ -97,7 +99,9 @@ class ProjectionMesh:
     ) -> Projector:
         """A projector on the product's state file, or on the connection."""
         con = con or duckdb.connect(str(self.root / "state.duckdb"))
-        return Projector(product, self.model(product), self.log, self.registry, con, **options)
+        reader = Reader(Settings(root=self.root, data=self.root / ".hanse"))
+        model = self.model(product)
+        return Projector(product, model, self.log, self.registry, con, reader=reader, **options)
 
     def value(self, topic: Topic, value: dict[str, Any]) -> bytes:
         """The framed bytes of a value."""

@@ -76,8 +76,7 @@ def _planned(model: MeshModel, product: Product) -> tuple[Plan, list[Any] | None
         program = compose_program(product, model)
     except ConfigError as error:
         refusal = Refusal(error.what, 1, 1, error.fix or error.expected or "correct the file")
-        reads_product = any(model.product(name) for name in product.inputs)
-        return (Plan(unsupported=refusal) if reads_product else Plan(refusal=refusal)), None
+        return Plan(refusal=refusal), None
     try:
         compiled = compile_program(
             _without_sink(program, product), emission=product.emission, late=product.late

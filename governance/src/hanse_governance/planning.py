@@ -14,7 +14,7 @@ from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import Any
 
-from hanse.model.mesh import MeshModel, Product, Topic
+from hanse.model.mesh import Contract, MeshModel, Product, Topic
 from hanse_governance.cache import RunCache, code_key
 from hanse_governance.plans import Plan, Refusal
 
@@ -143,6 +143,10 @@ class _Columns:
         )
         return MeshModel(self._root, domains, (product, *read))
 
+    def contracts(self, product: Product) -> list[Contract]:
+        """The contracts of the products that the product reads."""
+        return [self._products[name].contract for name in product.inputs if name in self._products]
+
     def of(self, full_name: str) -> tuple[tuple[str, str], ...]:
         """(name, type as written) of each column; empty when the table or its schema is unknown."""
         if full_name not in self._known:
@@ -190,6 +194,7 @@ def _key(product: Product, text: str, columns: _Columns) -> str:
         product.emission,
         [(name, columns.of(name)) for name in product.inputs],
         [(t.key, t.kind, t.event_time, t.watermark_delay_ms) for t in settings if t is not None],
+        [(c.primary_key, c.document.get("customProperties")) for c in columns.contracts(product)],
         [(c.name, c.physical_type, c.primary_key) for c in product.contract.columns],
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()

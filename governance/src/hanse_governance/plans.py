@@ -25,8 +25,8 @@ class Plan:
     of them whose values can be seen in it (a COUNT shows none), `filters` the pairs that decide which
     rows there are (conditions, joins, groupings). `fingerprints` are the rules in the text, normalised.
     `open_joins` are the pairs of tables that are joined without a bound in time. `updates` tells that rows
-    change after they were given. `refusal` is the planner's no; `unsupported` tells why the platform cannot
-    run a projection that is fine in itself. `failed` tells that the planner broke down, and the refusal how.
+    change after they were given. `refusal` is the planner's no; `failed` tells that the planner broke down,
+    and the refusal how.
     """
 
     tables: tuple[str, ...] = ()
@@ -38,7 +38,6 @@ class Plan:
     fingerprints: tuple[str, ...] = ()
     open_joins: tuple[tuple[str, str], ...] = ()
     updates: bool = False
-    unsupported: Refusal | None = None
     failed: bool = False
 
     def seen_in(self, column: str) -> tuple[tuple[str, str], ...]:
@@ -51,7 +50,6 @@ class Plan:
             "tables": list(self.tables),
             "columns": None if self.columns is None else [list(c) for c in self.columns],
             "refusal": _parts(self.refusal),
-            "unsupported": _parts(self.unsupported),
             "lineage": _listed(self.lineage),
             "values": _listed(self.values),
             "filters": [list(s) for s in self.filters],
@@ -69,7 +67,6 @@ class Plan:
             tables=tuple(values["tables"]),
             columns=None if columns is None else tuple((c[0], c[1]) for c in columns),
             refusal=_refusal(values["refusal"]),
-            unsupported=_refusal(values["unsupported"]),
             lineage=_tupled(values["lineage"]),
             values=_tupled(values["values"]),
             filters=tuple((s[0], s[1]) for s in values["filters"]),

@@ -61,9 +61,7 @@ def commit(root: Path, tag: str) -> None:
 
 def waive(root: Path, code: str, until: str) -> None:
     who = 'owner = "law@example.org"\nreason = "Later"'
-    text = (
-        f'[severity]\nSQL004 = "off"\n\n[[waiver]]\ncode = "{code}"\nsubject = "*"\n{who}\nuntil = {until}\n'
-    )
+    text = f'[[waiver]]\ncode = "{code}"\nsubject = "*"\n{who}\nuntil = {until}\n'
     (root / "governance/policies.toml").write_text(text, encoding="utf-8")
 
 

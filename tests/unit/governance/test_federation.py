@@ -37,9 +37,7 @@ def edit(root: Path, file: str, old: str, new: str) -> None:
 
 def rules(root: Path, text: str, domain: str | None = None) -> None:
     file = f"domains/{domain}/policies.toml" if domain else "governance/policies.toml"
-    (root / file).write_text(
-        '[severity]\nSQL004 = "off"\n' + text if domain is None else text, encoding="utf-8"
-    )
+    (root / file).write_text("[severity]\n" + text if domain is None else text, encoding="utf-8")
 
 
 def severities(report: Report, code: str) -> dict[str, str]:
@@ -67,7 +65,7 @@ def test_what_the_federation_turns_off_a_domain_may_turn_on(mesh: Path) -> None:
     rules(mesh, '[severity]\nSCH004 = "warning"\n', "orders")
     assert severities(check_folders(mesh, None, TODAY), "SCH004") == {"orders": "warning"}
     rules(mesh, "")
-    (mesh / "governance/policies.toml").write_text('ignore = ["SCH", "SQL004"]\n', encoding="utf-8")
+    (mesh / "governance/policies.toml").write_text('ignore = ["SCH"]\n', encoding="utf-8")
     rules(mesh, 'select = ["SCH004"]\n', "customers")
     (mesh / "domains/orders/policies.toml").unlink()
     assert severities(check_folders(mesh, None, TODAY), "SCH004") == {"customers": "warning"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hanse.model.mesh import closed
 from hanse_governance.finding import Finding
 from hanse_governance.policy import Policy
 from hanse_governance.view import MeshView
@@ -31,11 +32,11 @@ class PortAccess(Policy):
     def check(self, mesh: MeshView) -> Iterator[Finding]:
         """Each reading edge across a domain's border."""
         for edge in mesh.crossing():
-            access = mesh.access(edge.source)
-            if access == "private" or (access == "protected" and edge.source in mesh.topics):
+            source = mesh.topics.get(edge.source) or mesh.products.get(edge.source)
+            if source is not None and closed(source):
                 yield self.finding(
                     mesh.in_product(edge.product, "inputPorts", ("name", edge.source)),
                     edge.product.full_name,
-                    f"{edge.product.full_name} reads {edge.source}, {access} to {edge.source_domain}",
+                    f"{edge.product.full_name} reads {edge.source}, {source.access} to {edge.source_domain}",
                     fix=f"read a public topic or product of {edge.source_domain}, or ask its team for one",
                 )

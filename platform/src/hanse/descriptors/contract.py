@@ -2,7 +2,8 @@
 
 customProperties that Hanse reads, because the standard has no field for them: on a quality rule
 `setAside: true` (offending rows go to `<product>$rejected`, the rest is published); on the contract
-`deadLetterThreshold: N` (the product stops when more than N records of its topics cannot be read).
+`deadLetterThreshold: N` (the product stops when more than N records of its topics cannot be read),
+`eventTime: COLUMN` and `watermark: DURATION` (how time runs in it for products that read it).
 """
 
 from __future__ import annotations

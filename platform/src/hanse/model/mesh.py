@@ -179,6 +179,14 @@ class Product:
         return f"{self.domain}.{self.name}"
 
 
+def closed(source: Topic | Product) -> bool:
+    """Whether products of other domains must not read it: it is private, or a protected topic.
+
+    A protected product may be read by other domains' products, under its contract.
+    """
+    return source.access == "private" or (source.access == "protected" and isinstance(source, Topic))
+
+
 @dataclass(frozen=True, slots=True)
 class MeshModel:
     """All descriptors of a mesh, resolved."""

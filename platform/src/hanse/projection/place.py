@@ -3,6 +3,7 @@
 projection_program   the program that the state was built by, its emission and its late rule
 projection_offset    per topic (with its identity) and partition, the next offset to read
 relay_position       the highest relay position applied, per source, topic and partition
+projection_product   per product that is read, the snapshot that is applied
 projection_poison    per topic, how many records were set aside
 """
 
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hanse.errors import ConfigError
 from hanse.projection.dedup import Positions
+from hanse.projection.products_read import Stand
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,6 +26,8 @@ CREATE TABLE IF NOT EXISTS hanse.projection_offset (
   topic VARCHAR, topic_id VARCHAR, "partition" INTEGER, next_offset BIGINT);
 CREATE TABLE IF NOT EXISTS hanse.relay_position (
   source VARCHAR, topic VARCHAR, "partition" INTEGER, "position" BIGINT);
+CREATE TABLE IF NOT EXISTS hanse.projection_product (
+  product VARCHAR, table_uuid VARCHAR, snapshot_id BIGINT, seq BIGINT);
 CREATE TABLE IF NOT EXISTS hanse.projection_poison (topic VARCHAR, records BIGINT);
 """
 
@@ -89,6 +93,21 @@ class Place:
             "INSERT INTO hanse.relay_position "
             "SELECT unnest(?::VARCHAR[]), ?, unnest(?::INTEGER[]), unnest(?::BIGINT[])",
             [sources, topic, partitions, list(positions.values())],
+        )
+
+    def stand(self, product: str) -> Stand | None:
+        """The snapshot of a product that is applied; None before the first."""
+        found = self.con.execute(
+            "SELECT table_uuid, snapshot_id, seq FROM hanse.projection_product WHERE product = ?", [product]
+        ).fetchall()
+        return Stand(*found[0]) if found else None
+
+    def step(self, product: str, to: Stand) -> None:
+        """Store the snapshot of a product."""
+        self.con.execute("DELETE FROM hanse.projection_product WHERE product = ?", [product])
+        self.con.execute(
+            "INSERT INTO hanse.projection_product VALUES (?, ?, ?, ?)",
+            [product, to.table_uuid, to.snapshot_id, to.seq],
         )
 
     def poison(self) -> int:

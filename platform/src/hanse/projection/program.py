@@ -1,4 +1,4 @@
-"""The whole program of a product: its topics as source tables, its contract as the sink, its own SQL.
+"""The whole program of a product: its topics and products as source tables, its contract as the sink, its own SQL.
 
 A product's `projection.sql` holds optional views and one final query; everything else follows from
 descriptors and schemas, so it is written here and nowhere by hand. The text runs on Flink once the
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from hanse.descriptors.contract import custom
+from hanse.descriptors.domain import duration_ms
 from hanse.errors import ConfigError, SchemaError, UnsupportedSQL
-from hanse.model.mesh import MeshModel, Product, Topic
+from hanse.model.mesh import Contract, MeshModel, Product, Topic
 from hanse.wire.avro.types import sql_of_arrow
 from hanse.wire.formats import columns_of, format_of
 
@@ -25,8 +27,11 @@ METADATA = {
 }
 """Columns that a projection may use of any topic: where the log keeps a record, and since when (UTC)."""
 
+EVENT_TIME, WATERMARK = "eventTime", "watermark"
+"""The contract's custom properties for readers that are products: which column is time, how late rows may be."""
+
 CHANGELOG = {"events": "I", "state": "I,UA,D"}
-"""How the rows of a topic change: only inserts, or upserts and deletes by key."""
+"""How the rows of an input change: only inserts, or upserts and deletes by key."""
 
 _UNITS = ((86_400_000, "DAY"), (3_600_000, "HOUR"), (60_000, "MINUTE"), (1_000, "SECOND"))
 _TOKEN = re.compile(
@@ -72,6 +77,7 @@ def compose_program(product: Product, model: MeshModel) -> Program:
     """The product's program. Raises ConfigError for files, inputs and schemas that are missing or wrong."""
     sql = read_sql(product)
     tables = [source_table(topic, sql) for topic in input_topics(product, model)]
+    tables += [product_table(source) for source in input_products(product, model)]
     prelude = "\n".join([*tables, sink_table(product)]) + "\n"
     start, head = _final_statement(sql, product)
     before = prelude.count("\n")
@@ -97,30 +103,35 @@ def read_sql(product: Product) -> str:
 
 
 def input_topics(product: Product, model: MeshModel) -> list[Topic]:
-    """The topics of the product's input ports. Raises ConfigError for a name that is no topic."""
+    """The topics of the product's input ports. Raises ConfigError for a name that is no topic or product."""
     topics: list[Topic] = []
     for name in product.inputs:
         topic = model.topic(name)
-        if topic is None:
-            raise _no_topic(product, model, name)
-        topics.append(topic)
-    if not topics:
+        if topic is not None:
+            topics.append(topic)
+        elif model.product(name) is None:
+            raise _unknown(product, model, name)
+    if not product.inputs:
         where = str(product.directory)
-        raise ConfigError("the product has no input port", where=where, expected="at least one topic")
+        raise ConfigError(
+            "the product has no input port", where=where, expected="at least one topic or product"
+        )
     return topics
 
 
-def _no_topic(product: Product, model: MeshModel, name: str) -> ConfigError:
-    if model.product(name) is not None:
-        return ConfigError(
-            f"the input {name!r} is a product, and a product cannot read another one yet",
-            where=str(product.directory),
-            expected="a topic",
-            fix="read the topics that it is made of",
-        )
+def input_products(product: Product, model: MeshModel) -> list[Product]:
+    """The products of the product's input ports. Raises ConfigError for one that it cannot read."""
+    found = [source for name in product.inputs if (source := model.product(name)) is not None]
+    if product.full_name in {source.full_name for source in found}:
+        raise ConfigError(f"the product {product.full_name} reads itself", where=str(product.directory))
+    return found
+
+
+def _unknown(product: Product, model: MeshModel, name: str) -> ConfigError:
     known = sorted(t.full_name for d in model.domains for t in d.topics)
+    known += sorted(p.full_name for p in model.products)
     return ConfigError(
-        f"the input {name!r} is no topic of this mesh",
+        f"the input {name!r} is no topic or product of this mesh",
         where=str(product.directory),
         expected=", ".join(known[:40]) or "a topic that a domain.yaml declares",
         fix="correct the input port, or declare the topic in its domain.yaml",
@@ -173,17 +184,46 @@ def _form(topic: Topic) -> str:
     return "" if said is None else f", 'envelope' = '{said.envelope}', 'key-from' = '{said.key_from}'"
 
 
+def product_table(source: Product) -> str:
+    """CREATE TABLE of a product that is read: what its contract promises, upserted by its key if it has one."""
+    kind = "state" if source.contract.primary_key else "events"
+    options = f"WITH ('product' = '{source.full_name}', 'changelog-mode' = '{CHANGELOG[kind]}')"
+    return f"{_promised(source, _time_of(source.contract))} {options};"
+
+
 def sink_table(product: Product) -> str:
     """CREATE TABLE of the product, from its contract."""
+    return f"{_promised(product)};"
+
+
+def _promised(product: Product, *more: str) -> str:
     columns = product.contract.columns
     if not columns:
         where = str(product.contract.path)
         raise ConfigError("the contract promises no column", where=where, expected="schema properties")
     lines = [f"{_quoted(c.name)} {c.physical_type}" for c in columns]
+    lines += [line for line in more if line]
     if product.contract.primary_key:
         key = ", ".join(map(_quoted, product.contract.primary_key))
         lines.append(f"PRIMARY KEY ({key}) NOT ENFORCED")
-    return f"CREATE TABLE {table_name(product.full_name)} (\n  " + ",\n  ".join(lines) + "\n);"
+    return f"CREATE TABLE {table_name(product.full_name)} (\n  " + ",\n  ".join(lines) + "\n)"
+
+
+def _time_of(contract: Contract) -> str:
+    """The WATERMARK clause of a product whose contract names its event time; else nothing."""
+    name = custom(contract.document, EVENT_TIME)
+    if name is None:
+        return ""
+    text = custom(contract.document, WATERMARK) or "PT0S"
+    delay = duration_ms(str(text))
+    if delay is None or name not in {c.name for c in contract.columns}:
+        raise ConfigError(
+            "the event time of a product is a column and a delay",
+            where=str(contract.path),
+            expected=f"{EVENT_TIME}: a column of the contract; {WATERMARK}: a duration such as PT5M",
+            got=f"{name}, {text}",
+        )
+    return f"WATERMARK FOR {_quoted(name)} AS {_quoted(name)}{_minus(delay)}"
 
 
 def metadata_columns(sql: str) -> list[str]:

@@ -1,15 +1,15 @@
-"""The projector: reads a product's topics batch by batch into its state, each batch one transaction.
+"""The projector: reads a product's inputs batch by batch into its state, each batch one transaction.
 
 State, offsets and relay positions commit together, so whatever dies when, each record counts once. While one
-batch executes in DuckDB, the next is read and decoded in a second thread.
+batch executes in DuckDB, the next is read and decoded in a second thread. Products come before topics.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from hanse.projection.dedup import Positions
 from hanse.projection.external import topic_decoder
 from hanse.projection.failpoints import reach
 from hanse.projection.place import Place
+from hanse.projection.products_read import ProductsRead, Step
 from hanse.projection.program import (
     compose_program,
     input_topics,
@@ -40,6 +41,7 @@ from hanse.projection.program import (
 
 if TYPE_CHECKING:
     from hanse.engine import Engine
+    from hanse.publish.reader import Reader
 
 THRESHOLD = "deadLetterThreshold"
 """The contract's custom property: how many records may be set aside before the product stops."""
@@ -120,9 +122,11 @@ class Projector:
         registry: SchemaRegistry | Callable[[Topic], SchemaRegistry],
         con: duckdb.DuckDBPyConnection,
         *,
+        reader: Reader,
         partial_history: bool = False,
     ) -> None:
         self.product = product
+        self.products = ProductsRead(product, model, reader)
         self.log = log
         self.con = con
         self.partial_history = partial_history
@@ -172,6 +176,8 @@ class Projector:
         inputs = [i for t in self.topics if (i := self._open(t)) is not None]
         total = sum(i.left for i in inputs)
         report = RunReport()
+        for source in self.products.sources:
+            self._follow(source, report)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="hanse-reader") as reader:
             ahead = reader.submit(self._next, inputs, max_batch)
             while (batch := ahead.result()) is not None:
@@ -179,19 +185,48 @@ class Projector:
                 self._apply(batch, report)
                 if progress is not None:
                     progress(report.records, total)
-        report.offsets = {t.full_name: self.place.offsets(t.full_name)[1] for t in self.topics}
+        report.offsets = self.place_of_inputs()
         report.seconds = time.perf_counter() - started
         return report
 
+    def place_of_inputs(self) -> Offsets:
+        """The next offsets of the topics; of each product that is read, the publication that is applied."""
+        found = {t.full_name: self.place.offsets(t.full_name)[1] for t in self.topics}
+        for source in self.products.sources:
+            stand = self.place.stand(source.full_name)
+            found[source.full_name] = {0: stand.seq} if stand else {}
+        return found
+
     def lag(self) -> Lag:
-        """How far the product is behind its topics. Raises HistoryLost as `run_to_head` does."""
+        """How far the product is behind its inputs. Raises HistoryLost as `run_to_head` does."""
         inputs = [i for t in self.topics if (i := self._open(t)) is not None]
-        return Lag(
-            {
-                i.topic.full_name: {p: max(0, h - i.offsets.get(p, 0)) for p, h in i.head.items()}
-                for i in inputs
-            }
-        )
+        missing = {
+            i.topic.full_name: {p: max(0, h - i.offsets.get(p, 0)) for p, h in i.head.items()} for i in inputs
+        }
+        for source in self.products.sources:
+            stand = self.place.stand(source.full_name)
+            missing[source.full_name] = {0: self.products.behind(source, stand)}
+        return Lag(missing)
+
+    def _follow(self, source: Product, report: RunReport) -> None:
+        """Apply what changed in a product, in one transaction with the place."""
+        step = self.products.step(source, self.place.stand(source.full_name))
+        if step is None:
+            return
+        rows = 0
+        reach("before-execute")
+        with self._transaction(step):
+            for table, kinds in step.batches():
+                self.engine.feed(source.full_name, table, kinds)
+                rows += table.num_rows
+            self.place.step(source.full_name, step.to)
+            reach("after-execute")
+            reach("before-commit")
+        reach("after-commit")
+        self.products.arrived(source, step.to)
+        report.batches += 1
+        report.records += rows
+        report.applied += rows
 
     def _open(self, topic: Topic) -> _Input | None:
         """The topic where the product stands; None when nothing was ever produced to it."""
@@ -273,8 +308,7 @@ class Projector:
             self._set_aside(batch)
         engine = self.engine
         reach("before-execute")
-        self.con.execute("BEGIN TRANSACTION")
-        try:
+        with self._transaction(batch):
             if ready.table.num_rows:
                 engine.feed(name, ready.table, ready.kinds)
             self.place.move(name, source.info.topic_id, batch.offsets)
@@ -283,6 +317,14 @@ class Projector:
                 self.place.add_poison(name, len(ready.poison))
             reach("after-execute")
             reach("before-commit")
+        reach("after-commit")
+        _count(report, batch)
+
+    @contextmanager
+    def _transaction(self, batch: _Batch | Step) -> Generator[None]:
+        self.con.execute("BEGIN TRANSACTION")
+        try:
+            yield
             self.con.execute("COMMIT")
         except BaseException as error:
             self._engine = None
@@ -291,22 +333,24 @@ class Projector:
             if isinstance(error, duckdb.Error):
                 raise self._failed(batch, error) from error
             raise
-        reach("after-commit")
-        _count(report, batch)
 
-    def _failed(self, batch: _Batch, error: duckdb.Error) -> ProjectionError:
+    def _failed(self, batch: _Batch | Step, error: duckdb.Error) -> ProjectionError:
         """What DuckDB could not compute, such as a sum that overflows, and the records it was about.
 
         Or what it could not do at all: the disk is full, the memory is used up.
         """
-        product, last = self.product, batch.offsets
+        product = self.product
         fix = "correct the expression in the projection, then `hanse product rebuild` it"
         if isinstance(error, duckdb.OperationalError):
             fix = "free the disk or the memory that is short, then run it again; nothing of the batch was applied"
-        places = ", ".join(f"{partition} up to {offset}" for partition, offset in sorted(last.items()))
+        if isinstance(batch, Step):
+            source, places = batch.source.full_name, f"publication {batch.to.seq}"
+        else:
+            ends = ", ".join(f"{p} up to {offset}" for p, offset in sorted(batch.offsets.items()))
+            source, places = batch.source.topic.full_name, f"partitions and offsets {ends}"
         return ProjectionError(
-            f"the projection {product.full_name} fails on a batch of {batch.source.topic.full_name}",
-            where=f"{product.sql_path}; partitions and offsets {places}",
+            f"the projection {product.full_name} fails on a batch of {source}",
+            where=f"{product.sql_path}; {places}",
             got=str(error).strip()[:2_000],
             fix=fix,
         )

@@ -2,7 +2,7 @@
 
 A table keeps few snapshots, so that a publication costs the same whatever their number was. Of what
 leaves, the last moment of each hour stays readable through a metadata file of its own; after a week the
-last of each day. All other files are deleted.
+last of each day. What another product stands on stays too. All other files are deleted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def expire(lakehouse: Lakehouse, product: str, table: Table, epoch: int) -> Tabl
     older = [e for e in verdicts.kept(product) if e.metadata_file and e.table_uuid == uuid]
     known = {s.snapshot_id: verdicts.find(product, s.snapshot_id) for s in leaving}
     entries = [*older, *(e for e in known.values() if e)]
-    keep = _moments(entries)
+    keep = _moments(entries) | verdicts.pinned(product)
     line = [*((e.snapshot_id, _moment(e)) for e in older), *((s.snapshot_id, s) for s in chain)]
     dropped = {i for i, _ in line[: len(older) + len(leaving)]} - keep
     doomed = _doomed(table, line, dropped) | _own(table, rejected)

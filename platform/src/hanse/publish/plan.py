@@ -31,9 +31,16 @@ def scan_sql(schema: Schema, data: Sequence[str], deletes: Sequence[str] = ()) -
         return f"SELECT {columns} FROM {source(schema, data)}"
     return (
         f"SELECT {columns} FROM {source(schema, data, positions=True)} AS _data ANTI JOIN "
-        f"(SELECT file_path, pos FROM read_parquet({_list(deletes)})) AS _gone "
+        f"({deleted(deletes)}) AS _gone "
         "ON _data.filename = _gone.file_path AND _data.file_row_number = _gone.pos"
     )
+
+
+def deleted(deletes: Sequence[str]) -> str:
+    """A SELECT of (file_path, pos) of all rows that the delete files delete."""
+    if not deletes:
+        return "SELECT NULL::VARCHAR AS file_path, NULL::BIGINT AS pos WHERE false"
+    return f"SELECT file_path, pos FROM read_parquet({_list(deletes)})"
 
 
 def source(schema: Schema, data: Sequence[str], *, positions: bool = False) -> str:

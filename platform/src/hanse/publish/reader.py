@@ -18,11 +18,12 @@ from hanse.publish.verdicts import SnapshotInfo, Verdict, Verdicts
 from hanse.settings import Settings
 
 if TYPE_CHECKING:
+    from pyiceberg.io import FileIO
     from pyiceberg.schema import Schema
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.snapshots import Snapshot
 
-__all__ = ["Files", "Reader", "Scan", "SnapshotInfo", "Verdict"]
+__all__ = ["Files", "Moment", "Reader", "Scan", "SnapshotInfo", "Verdict"]
 
 PUBLISHED = ("published", "released")
 _TABLE = "SELECT metadata_location FROM iceberg_tables WHERE table_namespace = ? AND table_name = ?"
@@ -50,6 +51,27 @@ class Scan:
     files: Files
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A snapshot and the table's metadata that holds it; `info` is None when it has no history."""
+
+    metadata: TableMetadata
+    snapshot: Snapshot | None
+    info: SnapshotInfo | None
+
+    @property
+    def schema(self) -> Schema:
+        """The columns as they were."""
+        return _schema(self.metadata, self.snapshot)
+
+    @property
+    def io(self) -> FileIO:
+        """Reads the table's files."""
+        from pyiceberg.io.pyarrow import PyArrowFileIO
+
+        return PyArrowFileIO()
+
+
 class Reader:
     """Reads the lakehouse of a mesh. Holds nothing open."""
 
@@ -75,17 +97,21 @@ class Reader:
 
         Raises PublicationError when the product has no table, or the moment is not kept.
         """
+        return _scan(self.moment(full_name, as_of))
+
+    def moment(self, full_name: str, as_of: datetime | int | None = None) -> Moment:
+        """The snapshot and its metadata. Raises as `scan`."""
         metadata = self._metadata(full_name)
         if as_of is None:
             current = metadata.current_snapshot()
             info = self.verdicts.find(full_name, current.snapshot_id) if current else None
-            return _scan(metadata, current, info)
+            return Moment(metadata, current, info)
         entry = self._entry(full_name, as_of)
         snapshot = metadata.snapshot_by_id(entry.snapshot_id)
         if snapshot is None:
             metadata = _parse(self._moment(full_name, entry))
             snapshot = metadata.snapshot_by_id(entry.snapshot_id)
-        return _scan(metadata, snapshot, entry)
+        return Moment(metadata, snapshot, entry)
 
     def files(self, full_name: str, as_of: datetime | int | None = None) -> Files:
         """The files of a snapshot. Raises as `scan`."""
@@ -98,7 +124,7 @@ class Reader:
         snapshot = metadata.snapshot_by_id(entry.snapshot_id) if entry else None
         if entry is None or snapshot is None or entry.state != "rejected":
             raise PublicationError(f"no rejected publication {seq} of {full_name} is kept")
-        return _scan(metadata, snapshot, entry)
+        return _scan(Moment(metadata, snapshot, entry))
 
     def set_aside(self, full_name: str) -> Scan | None:
         """The rows that the contract set aside; None when there never were any."""
@@ -165,19 +191,17 @@ def _parse(location: str) -> TableMetadata:
     return TableMetadataUtil.parse_raw(Path(location).read_text(encoding="utf-8"))
 
 
-def _scan(metadata: TableMetadata, snapshot: Snapshot | None, info: SnapshotInfo | None) -> Scan:
-    from pyiceberg.io.pyarrow import PyArrowFileIO
-
+def _scan(moment: Moment) -> Scan:
     from hanse.publish.plan import scan_sql, split
     from hanse.publish.schema import duckdb_type
     from hanse.publish.snapshots import entries
 
-    schema = _schema(metadata, snapshot)
-    data, deletes = split(entries(PyArrowFileIO(), snapshot))
+    schema, snapshot = moment.schema, moment.snapshot
+    data, deletes = split(entries(moment.io, snapshot))
     return Scan(
         sql=scan_sql(schema, data, deletes),
         schema=tuple((f.name, duckdb_type(f.field_type)) for f in schema.fields),
-        snapshot=info,
+        snapshot=moment.info,
         snapshot_id=snapshot.snapshot_id if snapshot else None,
         files=Files(tuple(data), tuple(deletes)),
     )

@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS history (
   code_version TEXT, note TEXT, metadata_file TEXT, kept INTEGER DEFAULT 1,
   PRIMARY KEY (product, table_uuid, seq));
 CREATE INDEX IF NOT EXISTS history_by_time ON history (product, committed_at);
+CREATE TABLE IF NOT EXISTS pin (
+  product TEXT, reader TEXT, snapshot_id INTEGER, PRIMARY KEY (product, reader, snapshot_id));
 CREATE TABLE IF NOT EXISTS digest (path TEXT PRIMARY KEY, sha256 TEXT, bytes INTEGER);
 """
 
@@ -213,6 +215,25 @@ class Verdicts:
         with self._open() as con:
             row = con.execute("SELECT max(seq) FROM history WHERE product = ?", (product,)).fetchone()
         return int(row[0] or 0)
+
+    def pin(self, product: str, reader: str, snapshot_id: int) -> None:
+        """A product that reads this one stands on a snapshot, or is about to: it stays readable."""
+        with self._open(write=True) as con:
+            con.execute("INSERT OR IGNORE INTO pin VALUES (?, ?, ?)", (product, reader, snapshot_id))
+
+    def unpin(self, product: str, reader: str, keep: int | None) -> None:
+        """The reader needs none of the product's snapshots any more, except `keep`."""
+        with self._open(write=True) as con:
+            con.execute(
+                "DELETE FROM pin WHERE product = ? AND reader = ? AND snapshot_id IS NOT ?",
+                (product, reader, keep),
+            )
+
+    def pinned(self, product: str) -> set[int]:
+        """Snapshots of a product that others stand on."""
+        with self._open(write=True) as con:
+            found = con.execute("SELECT snapshot_id FROM pin WHERE product = ?", (product,)).fetchall()
+        return {int(row[0]) for row in found}
 
     def _select(self, where: str, parameters: tuple[Any, ...]) -> list[SnapshotInfo]:
         if not self.path.exists():

@@ -66,7 +66,10 @@ class ProductRun:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a product has not published: how many offsets, and the heads they lead to as one text."""
+    """What a product has not published: offsets of topics and publications of products that it reads.
+
+    `head` is where its inputs end, as one text.
+    """
 
     records: int
     head: str
@@ -90,19 +93,26 @@ def in_order(model: MeshModel) -> list[Product]:
 
 
 def lag(mesh: Mesh, name: str) -> Waiting:
-    """Compare what is published with the heads of the product's topics; takes no lease."""
+    """Compare what is published with the heads of the product's inputs; takes no lease."""
     from hanse.publish.reader import Reader
 
     product = find_product(mesh, name)
-    head = Reader(mesh.settings).head(product.full_name)
+    reader = Reader(mesh.settings)
+    head = reader.head(product.full_name)
     published = head.offsets if head else {}
     behind, heads = 0, []
     for topic in product.inputs:
+        done = {int(p): int(o) for p, o in published.get(topic, {}).items()}
+        if mesh.model.product(topic) is not None:
+            source = reader.head(topic)
+            if source is not None:
+                behind += max(0, source.seq - done.get(0, 0))
+                heads.append(f"{topic}:{source.seq}")
+            continue
         try:
             ranges = mesh.log.ranges(mesh.model.log_name(topic))
         except UnknownTopic:
             continue
-        done = {int(p): int(o) for p, o in published.get(topic, {}).items()}
         behind += sum(max(0, there.high - done.get(p, there.low)) for p, there in ranges.items())
         heads.append(f"{topic}:{'.'.join(str(ranges[p].high) for p in sorted(ranges))}")
     return Waiting(behind, ",".join(heads))
@@ -186,11 +196,9 @@ def explain_product(mesh: Mesh, name: str) -> str:
     """The plan of the product's projection, made in a scratch state. Raises UnsupportedSQL at its place."""
     import duckdb
 
-    from hanse.projection import Projector
-
     product = find_product(mesh, name)
     with duckdb.connect() as con:
-        return Projector(product, mesh.model, mesh.log, mesh.registry_of, con).engine.explain()
+        return _projector(mesh, product, con).engine.explain()
 
 
 def find_product(mesh: Mesh, name: str) -> Product:
@@ -228,13 +236,18 @@ def _leased(mesh: Mesh, product: Product, wait: float) -> Generator[Publisher]:
 def _projecting(mesh: Mesh, product: Product) -> Generator[tuple[duckdb.DuckDBPyConnection, Projector]]:
     import duckdb
 
-    from hanse.projection import Projector
-
     path = mesh.settings.state_path(product.full_name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(path)) as con:
         con.execute("SET TimeZone = 'UTC'")
-        yield con, Projector(product, mesh.model, mesh.log, mesh.registry_of, con)
+        yield con, _projector(mesh, product, con)
+
+
+def _projector(mesh: Mesh, product: Product, con: duckdb.DuckDBPyConnection) -> Projector:
+    from hanse.projection import Projector
+    from hanse.publish.reader import Reader
+
+    return Projector(product, mesh.model, mesh.log, mesh.registry_of, con, reader=Reader(mesh.settings))
 
 
 @contextmanager
