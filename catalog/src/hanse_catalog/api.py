@@ -17,6 +17,7 @@ from hanse.errors import QueryRefused
 from . import present
 from .access import ANONYMOUS, Reader
 from .catalog import FACETS, Catalog
+from .metrics import MEDIA_TYPE
 from .sql.formats import MEDIA_TYPES
 from .sql.service import Answer, Query
 
@@ -211,6 +212,12 @@ def ready(request: Request) -> JSONResponse:
     return JSONResponse({"ready": usable, **status}, 200 if usable else 503)
 
 
+@router.get("/metrics", summary="Measurements for Prometheus", tags=["operations"])
+def metrics(request: Request) -> Response:
+    """Requests, queries, workers, and how fresh each product is that anybody may see."""
+    return Response(catalog_of(request).metrics.text(), media_type=MEDIA_TYPE)
+
+
 def given_parameters(request: Request) -> dict[str, Any]:
     """The address's own names, besides those that the catalog uses. Raises QueryRefused when too many."""
     given = {k: v for k, v in request.query_params.items() if k not in RESERVED}
@@ -221,10 +228,7 @@ def given_parameters(request: Request) -> dict[str, Any]:
 
 async def run(request: Request, query: Query, *, download: bool = False) -> Response:
     """Run a query for whoever asks; the query ends when they go away."""
-    catalog = catalog_of(request)
-    if catalog.sandbox_problem is not None:
-        raise catalog.sandbox_problem
-    answer = await _unless_gone(request, catalog, query)
+    answer = await _unless_gone(request, catalog_of(request), query)
     if answer is None:
         return Response(status_code=499)
     headers = _headers(answer, query, download=download)
@@ -235,7 +239,7 @@ async def run(request: Request, query: Query, *, download: bool = False) -> Resp
 
 
 async def _unless_gone(request: Request, catalog: Catalog, query: Query) -> Answer | None:
-    work = asyncio.ensure_future(catalog.queries.open(query, reader_of(request).may_query))
+    work = asyncio.ensure_future(catalog.ask(query, reader_of(request)))
     gone = asyncio.ensure_future(_disconnected(request))
     try:
         await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)

@@ -21,7 +21,11 @@ from starlette.staticfiles import StaticFiles
 from hanse.errors import HanseError
 
 from . import api, pages, problems
+from .audit import Audit
 from .catalog import Catalog
+from .conditional import Conditional
+from .metrics import Measured
+from .rates import Rates
 from .security import BodyTooLarge, Guarded, protect
 from .sql.pool import PoolSettings
 from .sql.service import Limits
@@ -41,10 +45,12 @@ def create_app(
     settings: PoolSettings | None = None,
     limits: Limits | None = None,
     tokens: Tokens | None = None,
+    audit: Audit | None = None,
+    rates: Rates | None = None,
 ) -> FastAPI:
     """The catalog of a mesh as an ASGI application. Its query workers start and end with its lifespan."""
     view = _view_of(mesh)
-    catalog = Catalog(view, settings or PoolSettings.from_environment(), limits)
+    catalog = Catalog(view, settings or PoolSettings.from_environment(), limits, audit or _audit_of(mesh))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -52,6 +58,7 @@ def create_app(
             await catalog.queries.start()
         except HanseError as error:
             catalog.sandbox_problem = error
+        catalog.audit.start()
         warming = asyncio.create_task(asyncio.to_thread(catalog.warm))
         try:
             yield
@@ -61,6 +68,7 @@ def create_app(
             if isinstance(failed, Exception):  # readers met it too, each in an answer of their own
                 _LOG.warning("the catalog could not read its products ahead", exc_info=failed)
             await catalog.queries.close()
+            catalog.audit.close()
 
     app = FastAPI(
         title="Hanse catalog",
@@ -79,8 +87,15 @@ def create_app(
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(BodyTooLarge, _on_large)
     app.add_exception_handler(Exception, _on_crash)
+    app.add_middleware(Conditional)
     app.add_middleware(_SmallGzip, minimum_size=2_048)
-    app.add_middleware(Guarded, hosts=_hosts(mesh), tokens=tokens or _tokens_of(mesh))
+    app.add_middleware(
+        Guarded,
+        hosts=_hosts(mesh),
+        tokens=tokens or _tokens_of(mesh),
+        rates=rates or Rates.from_environment(),
+    )
+    app.add_middleware(Measured, metrics=catalog.metrics)
     return app
 
 
@@ -107,6 +122,11 @@ def _view_of(mesh: Mesh | MeshView) -> MeshView:
 def _tokens_of(mesh: Mesh | MeshView) -> Tokens | None:
     settings = getattr(mesh, "settings", None)
     return Tokens(settings.data / "catalog.db") if settings is not None else None
+
+
+def _audit_of(mesh: Mesh | MeshView) -> Audit | None:
+    settings = getattr(mesh, "settings", None)
+    return Audit(settings.data / "audit.db") if settings is not None else None
 
 
 def _hosts(mesh: Mesh | MeshView) -> set[str]:

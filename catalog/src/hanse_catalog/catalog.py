@@ -13,13 +13,15 @@ from hanse.errors import HanseError
 from hanse.model.mesh import Domain, Product
 
 from .access import Reader
+from .audit import Audit
 from .health import Budget, Health, HealthBoard
 from .lineage import Lineage
+from .metrics import Metrics
 from .problems import NotFound
 from .profile import Values
 from .search import Found, SearchIndex
 from .sql.pool import PoolSettings
-from .sql.service import Limits, QueryService
+from .sql.service import Answer, Limits, Query, QueryService
 from .view import MeshView
 
 FACETS = ("domain", "owner", "tag", "lifecycle", "classification", "state")
@@ -59,9 +61,15 @@ class Catalog:
     """Everything the API and the pages ask."""
 
     def __init__(
-        self, view: MeshView, settings: PoolSettings | None = None, limits: Limits | None = None
+        self,
+        view: MeshView,
+        settings: PoolSettings | None = None,
+        limits: Limits | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self.view = view
+        self.audit = audit or Audit(None)
+        self.metrics = Metrics(self)
         self.queries = QueryService(view, settings, limits)
         self.health = HealthBoard(view)
         self.sandbox_problem: HanseError | None = None
@@ -133,6 +141,25 @@ class Catalog:
         """Products that read this one, as far as the reader may see them."""
         full = product.full_name
         return [p.full_name for p in self.view.products() if full in p.inputs and reader.may_see(p)]
+
+    async def ask(self, query: Query, reader: Reader) -> Answer:
+        """A query for this reader, noted in the audit and measured. Raises as `QueryService.open`."""
+        if self.sandbox_problem is not None:
+            raise self.sandbox_problem
+        started = time.perf_counter()
+        outcome, products, rows = "cancelled", list[str](), None
+        try:
+            answer = await self.queries.open(query, reader.may_query, person=reader.name)
+            outcome, products, rows = "answered", list(answer.snapshots), answer.rows
+            return answer
+        except HanseError as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            passed = time.perf_counter() - started
+            self.metrics.queries.labels(outcome).inc()
+            self.metrics.query_seconds.observe(passed)
+            self.audit.note(reader.name, "query", products, query.sql, outcome, rows, passed)
 
     def warm(self) -> None:
         """Do once what the first reader would wait for: index, all health, the libraries that read a product."""

@@ -198,6 +198,36 @@ def _cell(value: Any) -> Any:
     return Text(str(value))
 
 
+def audit(
+    product: Annotated[str | None, typer.Option(help="Only readings of this product.")] = None,
+    reader: Annotated[str | None, typer.Option(help="Only readings of this person.")] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=100_000, help="At most so many.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+) -> None:
+    """Show who read which products, newest first."""
+    from hanse.settings import load_settings
+
+    from .audit import Audit
+
+    readings = Audit(load_settings().data / "audit.db").last(count, product, reader)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps([r.as_dict() for r in readings], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from hanse.cli.printed import cells
+
+    table = Table("when (UTC)", "who", "products", "rows", "ms", "outcome", header_style="bold")
+    for r in readings:
+        rows = "" if r.rows is None else str(r.rows)
+        when = r.at.strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(*cells(when, r.reader, ", ".join(r.products), rows, f"{r.ms:.0f}", r.outcome))
+    Console().print(table)
+
+
 token = typer.Typer(add_completion=False, no_args_is_help=True, help="Access tokens of the catalog.")
 
 

@@ -214,10 +214,7 @@ def _uses(request: Request, found: Product) -> list[tuple[str, str]]:
 
 async def _table(catalog: Catalog, query: Query, request: Request) -> dict[str, Any]:
     """A result for the page's grid."""
-    if catalog.sandbox_problem is not None:
-        raise catalog.sandbox_problem
-    answer = await catalog.queries.open(query, reader_of(request).may_query)
-    return await _grid(answer)
+    return await _grid(await catalog.ask(query, reader_of(request)))
 
 
 async def _grid(answer: Answer) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from hanse.errors import ConfigError, HanseError, QueryRefused
 
 from .sql.pool import WorkerDied
-from .sql.service import Busy, NotPublished, QueryFailed, QueryTimeout, UnknownProduct
+from .sql.service import Busy, NotPublished, QueryFailed, QueryTimeout, TooMany, UnknownProduct
 
 _FAILED = {"query": 400, "memory": 400, "data": 503, "internal": 500}
 
@@ -26,6 +26,7 @@ def status_of(error: HanseError) -> int:
         (NotPublished, 404),
         (QueryTimeout, 408),
         (Busy, 503),
+        (TooMany, 429),
         (ConfigError, 503),
         (WorkerDied, 503),
     ):
@@ -54,7 +55,7 @@ def document(error: HanseError) -> dict[str, Any]:
 def response(error: HanseError) -> JSONResponse:
     """The problem as a response."""
     body = document(error)
-    headers = {"Retry-After": "2"} if body["status"] == 503 else None
+    headers = {"Retry-After": "2"} if body["status"] in (429, 503) else None
     return JSONResponse(body, body["status"], headers, media_type="application/problem+json")
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import problems
-from .access import Reader
+from .access import ANONYMOUS, Reader
+from .rates import Rates
 from .tokens import Tokens
 
 CSP = (
@@ -39,9 +41,12 @@ def protect(headers: MutableHeaders) -> None:
 class Guarded:
     """ASGI middleware: refuses foreign hosts, odd methods and large bodies; adds the headers."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], tokens: Tokens | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: Iterable[str], tokens: Tokens | None = None, rates: Rates | None = None
+    ) -> None:
         self._app = app
         self._tokens = tokens
+        self._rates = rates or Rates(0)
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,15 +63,17 @@ class Guarded:
         if refusal is not None:
             await refusal(scope, receive, send_with_headers)
             return
-        given = Headers(scope=scope).get("authorization")
-        if given is not None:
-            reader = self._reader(given)
-            if reader is None:
-                refusal = problems.plain(401, "the access token is unknown, expired or revoked")
-                refusal.headers["WWW-Authenticate"] = "Bearer"
-                await refusal(scope, receive, send_with_headers)
-                return
-            scope.setdefault("state", {})["reader"] = reader
+        reader = self._reader_of(scope)
+        if reader is None:
+            refusal = problems.plain(401, "the access token is unknown, expired or revoked")
+            refusal.headers["WWW-Authenticate"] = "Bearer"
+        elif wait := self._rates.wait(reader.name):
+            refusal = problems.plain(429, f"more than {self._rates.per_minute} requests a minute")
+            refusal.headers["Retry-After"] = str(math.ceil(wait))
+        if refusal is not None:
+            await refusal(scope, receive, send_with_headers)
+            return
+        scope.setdefault("state", {})["reader"] = reader
         await self._app(scope, _bounded(receive), send_with_headers)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
@@ -89,7 +96,11 @@ class Guarded:
             return problems.plain(403, "a page of another site may not send this")
         return None
 
-    def _reader(self, given: str) -> Reader | None:
+    def _reader_of(self, scope: Scope) -> Reader | None:
+        given = Headers(scope=scope).get("authorization")
+        if given is None:
+            client = scope.get("client")
+            return Reader(f"anonymous@{client[0]}") if client else ANONYMOUS
         scheme, _, text = given.partition(" ")
         if scheme.lower() != "bearer" or self._tokens is None:
             return None

@@ -47,7 +47,7 @@ def test_a_killed_worker_is_replaced_and_its_reader_told(mesh: SampleMesh, runne
         service = QueryService(mesh, PoolSettings(size=1), Limits(seconds=60))
         await service.start()
         try:
-            worker = service.pool._idle._queue[0]  # type: ignore[attr-defined]
+            worker = service.pool._idle._free[0]
             task = asyncio.create_task(service.open(Query(ENDLESS)))
             await asyncio.sleep(0.5)
             os.kill(worker.pid, signal.SIGKILL)
@@ -66,7 +66,7 @@ def test_a_worker_killed_while_idle_is_not_handed_out(mesh: SampleMesh, runner: 
         service = QueryService(mesh, PoolSettings(size=1))
         await service.start()
         try:
-            os.kill(service.pool._idle._queue[0].pid, signal.SIGKILL)  # type: ignore[attr-defined]
+            os.kill(service.pool._idle._free[0].pid, signal.SIGKILL)
             await asyncio.sleep(0.5)
             assert await one(service) == [{"one": 1}]
         finally:
@@ -92,7 +92,7 @@ def test_a_cut_answer_never_looks_whole(mesh: SampleMesh, runner: asyncio.Runner
         service = QueryService(mesh, PoolSettings(size=1))
         await service.start()
         try:
-            worker = service.pool._idle._queue[0]  # type: ignore[attr-defined]
+            worker = service.pool._idle._free[0]
             answer: Answer = await service.open(
                 Query(LARGE, format=form, limit=100_000 if form == "json" else None)
             )

@@ -18,6 +18,7 @@ import orjson
 from hanse.errors import ConfigError, HanseError
 
 from . import frames
+from .fair import FairQueue
 
 
 class WorkerDied(HanseError):
@@ -172,7 +173,7 @@ class Pool:
     def __init__(self, data_root: Path, settings: PoolSettings | None = None) -> None:
         self.settings = settings or PoolSettings()
         self._data_root = data_root
-        self._idle: asyncio.Queue[WorkerHandle] = asyncio.Queue()
+        self._idle: FairQueue[WorkerHandle] = FairQueue()
         self._all: set[WorkerHandle] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -188,13 +189,16 @@ class Pool:
     async def _add(self) -> None:
         worker = await start_worker(self._data_root, self.settings)
         self._all.add(worker)
-        self._idle.put_nowait(worker)
+        self._idle.put(worker)
 
-    async def acquire(self, wait_seconds: float) -> WorkerHandle:
-        """An idle worker. Raises TimeoutError when none came free in time."""
+    async def acquire(self, wait_seconds: float, person: str = "") -> WorkerHandle:
+        """An idle worker; who waits is served by person in turn.
+
+        Raises TimeoutError when none came free in time, TooManyWaiting when the person waits too often.
+        """
         async with asyncio.timeout(wait_seconds):
             while True:
-                worker = await self._idle.get()
+                worker = await self._idle.get(person)
                 if worker.alive:
                     return worker
                 self._replace(worker)
@@ -202,7 +206,7 @@ class Pool:
     def release(self, worker: WorkerHandle, *, healthy: bool) -> None:
         """Give a worker back; one that is not healthy is ended and replaced."""
         if healthy and worker.alive and not self._closing:
-            self._idle.put_nowait(worker)
+            self._idle.put(worker)
         else:
             worker.kill("the worker was replaced")
             self._replace(worker)
@@ -232,7 +236,8 @@ class Pool:
         """For the health answer."""
         return {
             "workers": len(self._all),
-            "idle": self._idle.qsize(),
+            "idle": len(self._idle),
+            "waiting": self._idle.waiting,
             "replaced": self.replaced,
             "confinement": next((worker.confinement for worker in self._all), None),
             "problem": self.problem.what if self.problem else None,

@@ -16,6 +16,7 @@ from hanse.model.mesh import Product
 from hanse_catalog.view import MeshView, Scan
 
 from . import frames
+from .fair import MAX_WAITING, TooManyWaiting
 from .pool import Pool, PoolSettings, WorkerDied, WorkerHandle
 
 FORMATS = ("json", "csv", "arrow", "parquet")
@@ -31,6 +32,10 @@ class QueryTimeout(HanseError):
 
 class Busy(HanseError):
     """Every worker is taken."""
+
+
+class TooMany(HanseError):
+    """One person asks for more than a fair share."""
 
 
 class QueryFailed(HanseError):
@@ -118,21 +123,27 @@ class QueryService:
         query: Query,
         may_read: Callable[[Product], bool] | None = None,
         *,
+        person: str = "",
         moments: Mapping[str, tuple[Product, str]] | None = None,
     ) -> Answer:
         """Start a query; returns once its first rows or its end are there.
 
-        `moments` gives names to products at moments, for queries that the catalog itself writes.
+        `person` is who asks: persons wait for a worker in turn. `moments` gives names to products at
+        moments, for queries that the catalog itself writes.
 
-        Raises QueryRefused, UnknownProduct, NotPublished, QueryFailed, QueryTimeout, Busy.
+        Raises QueryRefused, UnknownProduct, NotPublished, QueryFailed, QueryTimeout, Busy, TooMany.
         """
         limit = _limit(query)
         if self.pool.problem is not None and not self.pool.status()["workers"]:
             raise self.pool.problem
         try:
-            worker = await self.pool.acquire(self.limits.wait_seconds)
+            worker = await self.pool.acquire(self.limits.wait_seconds, person)
         except TimeoutError as error:
             raise Busy("every query worker is busy", fix="try again in a few seconds") from error
+        except TooManyWaiting as error:
+            raise TooMany(
+                "too many of your queries wait already", expected=f"at most {MAX_WAITING} at once"
+            ) from error
         run = _Run(self, worker)
         try:
             return await run.begin(query, limit, may_read or _public, moments or {})
