@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hanse.errors import DecodeError, SchemaError, UnknownSchema
 from hanse.ports.event_log import RECORDS
@@ -77,6 +79,14 @@ def test_the_usual_shape_is_cut_and_not_read_one_by_one() -> None:
     values = values_of(batch([GOOD, GOOD.replace(b'":', b'": ').replace(b',"', b', "')] * 20).column("value"))
     parts = cut(parse_json_schema(FLAT), values, np.arange(40))
     assert [len(p.places) for p in parts] == [20, 20]
+
+
+def test_framed_values_and_scattered_ones_are_cut_too() -> None:
+    framed = values_of(batch([frame(7, GOOD)] * 20).column("value"))
+    assert [len(p.places) for p in cut(parse_json_schema(FLAT), framed, np.arange(20), 5)] == [20]
+    mixed = values_of(batch([GOOD, b"\0" * 40 + b'"' * 9, None] * 20).column("value"))
+    parts = cut(parse_json_schema(FLAT), mixed, np.arange(0, 60, 3))
+    assert [p.places.tolist() for p in parts] == [list(range(0, 60, 3))]
 
 
 TRAPS: list[tuple[str, bytes, str | None]] = [
@@ -254,6 +264,85 @@ def agree(seed: int, count: int) -> int:
 @pytest.mark.parametrize("seed", range(12))
 def test_what_is_cut_is_what_is_read(seed: int) -> None:
     assert agree(seed, 200) > 5
+
+
+# -- any flat schema, any data: the whole decoder against the strict reader alone
+
+TYPES: dict[str, tuple[dict[str, Any], st.SearchStrategy[Any]]] = {
+    "string": ({"type": "string"}, st.text(max_size=12)),
+    "integer": ({"type": "integer"}, st.integers(-(2**64), 2**64) | st.integers(-9, 9)),
+    "number": ({"type": "number"}, st.floats(allow_nan=False) | st.integers(-(2**70), 2**70)),
+    "cents": ({"type": "number", "multipleOf": 0.01}, st.integers(-999, 999).map(lambda n: n / 100)),
+    "boolean": ({"type": "boolean"}, st.booleans()),
+    "symbol": ({"enum": ["a", "b", "c,d"]}, st.sampled_from(["a", "b", "c,d"])),
+    "moment": (
+        {"type": "string", "format": "date-time"},
+        st.datetimes().map(lambda t: t.isoformat() + "Z"),
+    ),
+    "day": ({"type": "string", "format": "date"}, st.dates().map(str)),
+}
+ODD = st.sampled_from([None, 1.9, 2.0, 1e400, True, "1", "", 10**25, [1], {"a": 1}, "2020-02-30", "é\n\\"])
+
+
+@st.composite
+def topics(draw: st.DrawFn) -> tuple[dict[str, Any], list[bytes]]:
+    """A schema of flat columns, and values of it with some that are odd, mangled or of other shape."""
+    kinds = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=6))
+    names = draw(st.lists(st.text("abk_é ,:{", min_size=1, max_size=9), min_size=len(kinds),
+                          max_size=len(kinds), unique=True))  # fmt: skip
+    properties = {n: TYPES[k][0] for n, k in zip(names, kinds, strict=True)}
+    required = [n for n in names if draw(st.booleans())]
+    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,", " :")]))
+    spread = draw(st.sampled_from([0, 1, 4]))
+    r = draw(st.randoms(use_true_random=False))
+    made: list[bytes] = []
+    for row in draw(st.lists(st.tuples(*(TYPES[k][1] for k in kinds)), min_size=1, max_size=6)):
+        value = dict(zip(names, row, strict=True))
+        made += [
+            json.dumps(value, ensure_ascii=False, separators=separators).encode("utf-8", "surrogatepass")
+        ] * 8
+        for _ in range(spread):
+            odd: dict[str, Any] = {**value, r.choice([*names, "other"]): draw(ODD)}
+            data = bytearray(json.dumps(odd, ensure_ascii=False, separators=separators).encode())
+            if r.random() < 0.5:
+                at = r.randrange(len(data))
+                data[at : at + r.randint(0, 1)] = r.choice(
+                    [b"", b" ", b'"', b"}", b",", b"0", b".", b"\n", b"\xff"]
+                )
+            made += [bytes(data)] * r.choice([1, 9])
+    r.shuffle(made)
+    return {"type": "object", "properties": properties, "required": required}, made
+
+
+def same_as_by_row(schema: dict[str, Any], data: list[bytes], framed: bool) -> None:
+    decoder = JsonDecoder(FakeRegistry(), json.dumps(schema))
+    got = decoder.decode(batch([frame(7, v) for v in data] if framed else list(data)))
+    good: list[dict[str, Any]] = []
+    places: list[int] = []
+    for place, value in enumerate(data):
+        try:
+            good.append(by_row.read_value(decoder.reader, by_row.load(value)))
+        except DecodeError:
+            continue
+        places.append(place)
+    assert got.indices.tolist() == places
+    assert [p.row for p in got.poison] == sorted(set(range(len(data))) - set(places))
+    for name, column in zip(got.table.column_names, got.table.columns, strict=True):
+        expected = pa.array([g[name] for g in good], column.type)
+        assert column.combine_chunks().equals(expected), name
+
+
+@settings(max_examples=120, deadline=None)
+@given(topics(), st.booleans())
+def test_fast_is_slow_for_any_flat_schema(topic: tuple[dict[str, Any], list[bytes]], framed: bool) -> None:
+    same_as_by_row(*topic, framed)
+
+
+@pytest.mark.slow
+@settings(max_examples=20_000, deadline=None)
+@given(topics(), st.booleans())
+def test_fast_is_slow_for_very_many_schemas(topic: tuple[dict[str, Any], list[bytes]], framed: bool) -> None:
+    same_as_by_row(*topic, framed)
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ MAX_LAYOUTS = 4
 MAX_FIELDS = 500
 MAX_LEAD = 1_000
 MIN_ROWS = 8
-BLOCK_ROWS, BLOCK_BYTES = 4_096, 8_000_000
+BLOCK_ROWS, BLOCK_BYTES = 8_192, 8_000_000
 """Values looked at together: their bytes and places stay in the processor's cache."""
 _FLAT = frozenset({"string", "integer", "number", "decimal", "boolean", "timestamp", "date"})
 _QUOTE, _BACKSLASH, _ZERO = ord('"'), ord("\\"), np.uint8(ord("0"))
