@@ -4,10 +4,15 @@ import pytest
 
 import customers.demo
 import inventory.demo
+import leads.demo
 import orders.demo
+import shipping.demo
 from hanse.domain.demo import Timed
 
-ALL = {m.__name__.split(".")[0]: m for m in (customers.demo, inventory.demo, orders.demo)}
+ALL = {
+    m.__name__.split(".")[0]: m
+    for m in (customers.demo, inventory.demo, leads.demo, orders.demo, shipping.demo)
+}
 DEMOS = pytest.mark.parametrize("demo", ALL.values(), ids=ALL.keys())
 
 

@@ -62,13 +62,13 @@ def _delivery(seed: int, number: int, at: datetime) -> Iterator[_Step]:
                 reorder_point=REORDER_POINT,
                 received_at=at,
             ),
-            f"simulator/{seed}/supply/{number}/{box.product_id}",
+            f"simulator/inventory/{seed}/supply/{number}/{box.product_id}",
         )
 
 
 def _reservations(plot: OrderPlot) -> Iterator[_Step]:
     for box in plot.boxes:
-        name = f"simulator/{plot.seed}/{plot.number}/{box.product_id}"
+        name = f"simulator/inventory/{plot.seed}/{plot.number}/{box.product_id}"
         stock, order = _stock(box), plot.order_id
         at = plot.placed_at
         reserve = ReserveStock(stock_id=stock, reservation_id=order, quantity=1, reserved_at=at)

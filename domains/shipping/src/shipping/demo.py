@@ -1,0 +1,6 @@
+"""Streams that play the carriers of the business: the real Olist rows, or a simulated month."""
+
+from shipping.olist import olist
+from shipping.simulator import simulate
+
+__all__ = ["olist", "simulate"]
