@@ -27,7 +27,7 @@ MAX_LEAD = 1_000
 MIN_ROWS = 8
 BLOCK_ROWS, BLOCK_BYTES = 8_192, 8_000_000
 """Values looked at together: their bytes and places stay in the processor's cache."""
-_FLAT = frozenset({"string", "integer", "number", "decimal", "boolean", "timestamp", "date"})
+_FLAT = frozenset({"string", "integer", "number", "decimal", "boolean", "timestamp", "date", "epoch"})
 _QUOTE, _BACKSLASH, _ZERO = ord('"'), ord("\\"), np.uint8(ord("0"))
 _FIRST = re.compile(rb' *\{ *"([^"]*)" *: *')
 _NEXT = re.compile(rb' *, *"([^"]*)" *: *')
@@ -264,6 +264,8 @@ class _Typed:
                 return pa.array(true, mask=null)
             case "integer" | "number" | "decimal":
                 return self._numbers(kind, spans, null | spans.quoted, null)
+            case "epoch":
+                return self._numbers(_INTEGER, spans, null | spans.quoted, null).cast(kind.arrow)
             case "any":
                 word = null | spans.quoted | self._is(b"true", spans) | self._is(b"false", spans)
                 if not word.all():
