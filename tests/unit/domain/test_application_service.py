@@ -178,7 +178,7 @@ def test_an_interrupted_erasure_is_finished_by_the_next_service(
 def test_keys_are_durable_before_events(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bytes | None] = []
 
-    def look(events: list[StoredEvent], _: object) -> list[int]:
+    def look(events: list[StoredEvent], *_: object) -> list[int]:
         other = SubjectKeys(world.folder / "keys.db")
         owner = orjson.loads(events[0].state)["body"]["owner"]
         seen.append((other.decrypt("s1", owner) or "").encode())

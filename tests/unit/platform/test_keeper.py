@@ -15,12 +15,12 @@ import pytest
 
 from hanse.bootstrap import Mesh
 from hanse.domain import ApplicationService, load
+from hanse.domain.building import build
 from hanse.errors import ConfigError, LeaseHeld, SchemaError
 from hanse.model.mesh import Domain
 from hanse.runtime import ProductRun, Waiting, keeper, serve
 from hanse.runtime.relays import relay_one
 from hanse.scaffold import domain_new, mesh_new
-from hanse.scaffold.feed import build
 
 ROUNDS = 3
 

@@ -18,11 +18,12 @@ import yaml
 from hanse.bootstrap import Mesh
 from hanse.descriptors import load_mesh
 from hanse.domain import Command, ValueObject, command, require, value
+from hanse.domain.building import build
 from hanse.errors import CommandRejected, ConfigError
 from hanse.publish.reader import Reader
 from hanse.runtime import run_product
 from hanse.scaffold import domain_new, mesh_new, product_new
-from hanse.scaffold.feed import build, feed
+from hanse.scaffold.feed import feed
 from hanse.scaffold.names import domain_name, product_name
 from hanse_governance.runner import check_folders
 

@@ -28,7 +28,14 @@ from eventsourcing.sqlite import (
 )
 
 from hanse.errors import ConcurrencyConflict, ConfigError, RelayHeld, StoreError
-from hanse.ports.event_store import StoredEvent, StoredVerdict
+from hanse.ports.event_store import (
+    NOTHING_BESIDE,
+    Beside,
+    ConsumedOffset,
+    ProcessRow,
+    StoredEvent,
+    StoredVerdict,
+)
 
 UNSAFE = "POSTGRES_ENABLE_DB_FUNCTIONS"
 LOCK_TIMEOUT_S = 30
@@ -66,6 +73,13 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
             "last_version INTEGER NOT NULL, rule TEXT, message TEXT) WITHOUT ROWID",
             "CREATE TABLE IF NOT EXISTS relays "
             "(relay TEXT PRIMARY KEY, epoch INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE IF NOT EXISTS consumed "
+            "(consumer TEXT, topic TEXT, part INTEGER, topic_id TEXT NOT NULL, next INTEGER NOT NULL, "
+            "PRIMARY KEY (consumer, topic, part)) WITHOUT ROWID",
+            "CREATE TABLE IF NOT EXISTS processes "
+            "(process_id TEXT PRIMARY KEY, status TEXT NOT NULL, step TEXT NOT NULL, due_at INTEGER, "
+            "reason TEXT NOT NULL, correlation_id TEXT NOT NULL, updated_at INTEGER NOT NULL) WITHOUT ROWID",
+            "CREATE INDEX IF NOT EXISTS processes_due ON processes (due_at) WHERE due_at IS NOT NULL",
             "CREATE TABLE IF NOT EXISTS store_identity "
             "(only_row INTEGER PRIMARY KEY CHECK (only_row = 1), store_id TEXT NOT NULL)",
         ]
@@ -104,7 +118,23 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
                 for v in kwargs.get("verdicts", ())
             ],
         )
+        _put_beside(c, kwargs.get("beside", NOTHING_BESIDE))
         return list(range(first, first + len(stored_events)))
+
+
+def _put_beside(cursor: sqlite3.Cursor, beside: Beside) -> None:
+    cursor.executemany(
+        "INSERT INTO consumed VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET topic_id = excluded.topic_id, "
+        "next = CASE WHEN topic_id = excluded.topic_id THEN MAX(next, excluded.next) ELSE excluded.next END",
+        [(o.consumer, o.topic, o.partition, o.topic_id, o.offset) for o in beside.offsets],
+    )
+    cursor.executemany(
+        "INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (p.process_id, p.status, p.step, p.due_at, p.reason, p.correlation_id, p.updated_at)
+            for p in beside.processes
+        ],
+    )
 
 
 def _hex(stream_id: UUID | str) -> str:
@@ -130,11 +160,16 @@ class SQLiteEventStore:
         """Eight hexadecimal digits, drawn when the store was made."""
         return self._store_id
 
-    def append(self, events: Sequence[StoredEvent], verdicts: Sequence[StoredVerdict] = ()) -> list[int]:
+    def append(
+        self,
+        events: Sequence[StoredEvent],
+        verdicts: Sequence[StoredVerdict] = (),
+        beside: Beside = NOTHING_BESIDE,
+    ) -> list[int]:
         """Append all in one commit; returns positions. Raises ConcurrencyConflict, storing nothing."""
         library_events = [persistence.StoredEvent(e.stream_id, e.version, e.type, e.state) for e in events]
         with self._errors("append to"):
-            return list(self._recorder.insert_events(library_events, verdicts=verdicts) or ())
+            return list(self._recorder.insert_events(library_events, verdicts=verdicts, beside=beside) or ())
 
     def verdicts(self, command_ids: Sequence[UUID]) -> dict[UUID, StoredVerdict]:
         """The verdicts of those of the commands that were handled before."""
@@ -228,6 +263,26 @@ class SQLiteEventStore:
             moved = cursor.rowcount
         if not moved:
             raise _held(relay, self._path)
+
+    def consumed(self, consumer: str, topic: str) -> list[ConsumedOffset]:
+        """How far the consumer has read the topic's partitions; empty at first."""
+        rows = self._select(
+            "SELECT consumer, topic, topic_id, part, next FROM consumed WHERE consumer = ? AND topic = ?",
+            [consumer, topic],
+        )
+        return [ConsumedOffset(*row) for row in rows]
+
+    def processes(
+        self, *, statuses: Sequence[str] = (), prefix: str = "", due_by: int | None = None, limit: int = 1_000
+    ) -> list[ProcessRow]:
+        """Processes of sagas by status, beginning of their id and moment; those due first, else the last changed."""
+        rows = self._select(
+            "SELECT * FROM processes WHERE substr(process_id, 1, ?) = ? "  # noqa: S608
+            f"AND (? OR status IN ({','.join('?' * len(statuses))})) "
+            f"{'AND due_at <= ? ORDER BY due_at' if due_by is not None else 'ORDER BY updated_at DESC'} LIMIT ?",
+            [len(prefix), prefix, not statuses, *statuses, *([] if due_by is None else [due_by]), limit],
+        )
+        return [ProcessRow(*row) for row in rows]
 
     def close(self) -> None:
         """Release files, locks and connections."""

@@ -23,13 +23,26 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from hanse.adapters.eventsourcing_store import LOCK_TIMEOUT_S, refuse_unsafe_environment
 from hanse.errors import ConcurrencyConflict, RelayHeld, StoreError
-from hanse.ports.event_store import StoredEvent, StoredVerdict
+from hanse.ports.event_store import (
+    NOTHING_BESIDE,
+    Beside,
+    ConsumedOffset,
+    ProcessRow,
+    StoredEvent,
+    StoredVerdict,
+)
 
 _OWN_TABLES = (
     "CREATE TABLE IF NOT EXISTS {schema}.command_verdicts (command_id uuid PRIMARY KEY, stream_id uuid NOT NULL, "
     "first_version bigint NOT NULL, last_version bigint NOT NULL, rule text, message text)",
     "CREATE TABLE IF NOT EXISTS {schema}.relays "
     "(relay text PRIMARY KEY, epoch bigint NOT NULL, position bigint NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS {schema}.consumed (consumer text, topic text, part int, topic_id text NOT NULL, "
+    "next bigint NOT NULL, PRIMARY KEY (consumer, topic, part))",
+    "CREATE TABLE IF NOT EXISTS {schema}.processes (process_id text PRIMARY KEY, status text NOT NULL, "
+    "step text NOT NULL, due_at bigint, reason text NOT NULL, correlation_id text NOT NULL, "
+    "updated_at bigint NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS processes_due ON {schema}.processes (due_at) WHERE due_at IS NOT NULL",
     "CREATE TABLE IF NOT EXISTS {schema}.store_identity "
     "(only_row int PRIMARY KEY CHECK (only_row = 1), store_id text NOT NULL)",
 )
@@ -62,7 +75,12 @@ class PostgresEventStore:
         """Eight hexadecimal digits, drawn when the store was made."""
         return self._store_id
 
-    def append(self, events: Sequence[StoredEvent], verdicts: Sequence[StoredVerdict] = ()) -> list[int]:
+    def append(
+        self,
+        events: Sequence[StoredEvent],
+        verdicts: Sequence[StoredVerdict] = (),
+        beside: Beside = NOTHING_BESIDE,
+    ) -> list[int]:
         """Append all in one commit; returns positions. Raises ConcurrencyConflict, storing nothing."""
         with self._errors("append to"), self._datastore.transaction(commit=True) as cursor:
             cursor.row_factory = tuple_row  # pyright: ignore[reportAttributeAccessIssue]
@@ -76,6 +94,7 @@ class PostgresEventStore:
                     for v in verdicts
                 ],
             )
+            self._put_beside(cursor, beside)
             return positions
 
     def verdicts(self, command_ids: Sequence[UUID]) -> dict[UUID, StoredVerdict]:
@@ -164,6 +183,27 @@ class PostgresEventStore:
         if not moved:
             raise self._held(relay)
 
+    def consumed(self, consumer: str, topic: str) -> list[ConsumedOffset]:
+        """How far the consumer has read the topic's partitions; empty at first."""
+        rows = self._select(
+            "SELECT consumer, topic, topic_id, part, next FROM {schema}.consumed "
+            "WHERE consumer = %s AND topic = %s",
+            [consumer, topic],
+        )
+        return [ConsumedOffset(*row) for row in rows]
+
+    def processes(
+        self, *, statuses: Sequence[str] = (), prefix: str = "", due_by: int | None = None, limit: int = 1_000
+    ) -> list[ProcessRow]:
+        """Processes of sagas by status, beginning of their id and moment; those due first, else the last changed."""
+        rows = self._select(
+            "SELECT * FROM {schema}.processes WHERE starts_with(process_id, %s) "
+            "AND (%s OR status = ANY(%s)) AND (%s::bigint IS NULL OR due_at <= %s) "
+            "ORDER BY CASE WHEN %s::bigint IS NULL THEN -updated_at ELSE due_at END LIMIT %s",
+            [prefix, not statuses, list(statuses), due_by, due_by, due_by, limit],
+        )
+        return [ProcessRow(*row) for row in rows]
+
     def close(self) -> None:
         """Release connections and claims."""
         for relay in list(self._claims):
@@ -190,6 +230,30 @@ class PostgresEventStore:
             ],
         )
         return [row[0] for row in cursor.fetchall()]
+
+    def _put_beside(self, cursor: psycopg.Cursor[Any], beside: Beside) -> None:
+        if beside.offsets:
+            cursor.executemany(
+                self._sql(
+                    "INSERT INTO {schema}.consumed AS c VALUES (%s, %s, %s, %s, %s) "
+                    "ON CONFLICT (consumer, topic, part) DO UPDATE SET topic_id = excluded.topic_id, next = "
+                    "CASE WHEN c.topic_id = excluded.topic_id THEN GREATEST(c.next, excluded.next) "
+                    "ELSE excluded.next END"
+                ),
+                [(o.consumer, o.topic, o.partition, o.topic_id, o.offset) for o in beside.offsets],
+            )
+        if beside.processes:
+            cursor.executemany(
+                self._sql(
+                    "INSERT INTO {schema}.processes VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (process_id) "
+                    "DO UPDATE SET (status, step, due_at, reason, correlation_id, updated_at) = (excluded.status, "
+                    "excluded.step, excluded.due_at, excluded.reason, excluded.correlation_id, excluded.updated_at)"
+                ),
+                [
+                    (p.process_id, p.status, p.step, p.due_at, p.reason, p.correlation_id, p.updated_at)
+                    for p in beside.processes
+                ],
+            )
 
     def _make_schema(self) -> None:
         with psycopg.connect(self._address, autocommit=True) as connection:

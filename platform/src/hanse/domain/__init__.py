@@ -17,6 +17,7 @@ from hanse.domain.messages import (
     upcaster,
     value,
 )
+from hanse.domain.saga import Backoff, Fact, Facts, Saga, Send, Step, When
 from hanse.domain.service import Accepted, ApplicationService, Rejected, Request, RetryPolicy
 from hanse.domain.values import Money
 from hanse.errors import CommandRejected
@@ -27,10 +28,13 @@ __all__ = [
     "Aggregate",
     "Application",
     "ApplicationService",
+    "Backoff",
     "Command",
     "CommandRejected",
     "Envelope",
     "Event",
+    "Fact",
+    "Facts",
     "Integration",
     "Money",
     "PersonalText",
@@ -38,7 +42,11 @@ __all__ = [
     "Rejected",
     "Request",
     "RetryPolicy",
+    "Saga",
+    "Send",
+    "Step",
     "ValueObject",
+    "When",
     "applies",
     "command",
     "decides",

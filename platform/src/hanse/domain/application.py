@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 from hanse.domain.aggregate import Aggregate
 from hanse.domain.codec import checker, has_personal
 from hanse.domain.messages import Command, Event
+from hanse.domain.process import processes_of
+from hanse.domain.process_messages import HandledCommand
+from hanse.domain.saga import Saga
 from hanse.errors import ConfigError
 from hanse.model.envelope import Envelope
 
@@ -54,6 +57,9 @@ class Integration:
 class Application:
     """A domain's model, found by `hanse.domain.load` as `application` in the domain's module.
 
+    `commands` and `owners` tell which aggregate has a command or an event; `accepts` has the commands by name,
+    `sagas` the sagas and automations. `handlers` and `events` have the platform's own messages too.
+
     Raises ConfigError when two aggregates claim one command or event name, when an event is neither mapped
     nor private, when personal fields have no subject, or when an upcaster is missing.
     """
@@ -64,17 +70,26 @@ class Application:
         *,
         aggregates: Sequence[type[Aggregate]],
         integration: Integration | None = None,
+        sagas: Sequence[Saga] = (),
     ) -> None:
         self.name = name
         self.aggregates = tuple(aggregates)
         self.integration = integration
+        self.sagas = {saga.name: saga for saga in sagas}
         self.commands: dict[type[Command], type[Aggregate]] = {}
         self.events: dict[str, type[Event]] = {}
         self.owners: dict[type[Event], type[Aggregate]] = {}
         for aggregate in self.aggregates:
             self._add(aggregate)
+        self.accepts = {command.__name__: command for command in self.commands}
         if integration is not None:
             self._check_integration(integration)
+        if len(self.sagas) < len(sagas):
+            raise ConfigError("two sagas have the same name", where=name)
+        self.handlers = dict(self.commands)
+        self._add_platform(HandledCommand)
+        if sagas:
+            self._add_platform(processes_of(self.sagas))
 
     def _add(self, aggregate: type[Aggregate]) -> None:
         for command_class in aggregate.deciders:
@@ -84,6 +99,11 @@ class Application:
             self.commands[command_class] = aggregate
         for event_class in aggregate.appliers:
             self.owners[event_class] = aggregate
+            self._add_event(event_class)
+
+    def _add_platform(self, aggregate: type[Aggregate]) -> None:
+        self.handlers.update(dict.fromkeys(aggregate.deciders, aggregate))
+        for event_class in aggregate.appliers:
             self._add_event(event_class)
 
     def _add_event(self, event_class: type[Event]) -> None:

@@ -62,7 +62,7 @@ def decoder(cls: type) -> Decoder:
     hints = _hints(cls)
     defaults = {f.name: f.default for f in fields(cls) if f.default is not MISSING}
     plan = [(name, _decoder_of(hint)) for name, hint in hints]
-    vital = frozenset(name for name, hint in hints if _personal(hint) and not _optional(hint))
+    vital = frozenset(name for name, hint in hints if is_personal(hint) and not _optional(hint))
     make, assign = object.__new__, object.__setattr__
 
     def decode(body: Any, decrypt: Cipher) -> Any:
@@ -124,12 +124,13 @@ def _hints(cls: type) -> list[tuple[str, Any]]:
     return [(f.name, hints[f.name]) for f in fields(cls)]
 
 
-def _personal(hint: Any) -> bool:
+def is_personal(hint: Any) -> bool:
+    """Whether the annotation marks a personal text."""
     return get_origin(hint) is Annotated and any(isinstance(a, PersonalMark) for a in get_args(hint)[1:])
 
 
 def _reaches_personal(hint: Any) -> bool:
-    if _personal(hint):
+    if is_personal(hint):
         return True
     inner = _strip(hint)
     if get_origin(inner) is tuple:
@@ -155,7 +156,7 @@ def _strip(hint: Any) -> Any:
 
 
 def _encoder_of(hint: Any) -> Encoder | None:
-    if _personal(hint):
+    if is_personal(hint):
         return lambda text, encrypt: encrypt(text)
     inner = _strip(hint)
     if inner in _PLAIN:
@@ -172,7 +173,7 @@ def _encoder_of(hint: Any) -> Encoder | None:
 
 
 def _decoder_of(hint: Any) -> Decoder | None:
-    if _personal(hint):
+    if is_personal(hint):
         return lambda text, decrypt: decrypt(text)
     inner = _strip(hint)
     if inner in _PLAIN:

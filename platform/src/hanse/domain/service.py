@@ -7,16 +7,18 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from hanse.domain.aggregate import Aggregate
 from hanse.domain.codec import check_message, is_text
 from hanse.domain.messages import Command, Event
+from hanse.domain.process import Process
+from hanse.domain.process_messages import CommandAnswered, HandledCommand, Unreadable
 from hanse.domain.storage import EventSerializer
 from hanse.errors import CommandRejected, ConcurrencyConflict, SubjectForgotten
 from hanse.model.envelope import Envelope, event_id, utc_now
-from hanse.ports.event_store import RELAY, StoredEvent, StoredVerdict
+from hanse.ports.event_store import RELAY, Beside, ConsumedOffset, ProcessRow, StoredEvent, StoredVerdict
 
 if TYPE_CHECKING:
     from hanse.domain.application import Application
@@ -24,13 +26,24 @@ if TYPE_CHECKING:
     from hanse.ports.event_store import EventStore
 
 MAX_EVENT_BYTES = 1 << 20
+_NOBODY = UUID(int=0)
+_ANSWER = 0xFFF
+"""The number of the answer among the events of a command: the last that an event id has room for."""
+
+
+class ReplyTo(NamedTuple):
+    """The domain and the process of its saga that want to know what became of a command."""
+
+    domain: str
+    process_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A command on its way: its id makes it idempotent, its time (UTC) is when it was given.
 
-    Without ids, new ones are drawn; correlation falls back to the command's own id.
+    Without ids, new ones are drawn; correlation falls back to the command's own id. With `reply_to` the
+    verdict goes back to the process of that domain's saga, by the relay.
     """
 
     command: Command
@@ -41,6 +54,7 @@ class Request:
     traceparent: str | None = None
     user_id: str | None = None
     session_id: str | None = None
+    reply_to: ReplyTo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +136,20 @@ class ApplicationService:
             raise CommandRejected(verdict.rule, verdict.message)
         return verdict
 
-    def handle_many(self, commands: Sequence[Command | Request]) -> list[Verdict]:
+    def handle_many(
+        self, commands: Sequence[Command | Request], *, consumed: Sequence[ConsumedOffset] = ()
+    ) -> list[Verdict]:
         """Handle the commands in order and in one commit; each is accepted or rejected on its own.
 
         A command id that was handled before, or stands earlier in the batch, gets its first verdict again.
+        The offsets of what was `consumed` for them are stored in the same commit.
         Raises ConcurrencyConflict when other writers were first at every attempt; then nothing is stored.
         """
         requests = [c if isinstance(c, Request) else Request(c) for c in commands]
         pause = self._retry.pause_s
         for attempt in range(1, self._retry.attempts + 1):
             try:
-                return self._attempt(requests)
+                return self._attempt(requests, consumed)
             except ConcurrencyConflict:
                 if attempt == self._retry.attempts:
                     raise
@@ -166,13 +183,13 @@ class ApplicationService:
             position = events[-1].position or 0
         self._started = True
 
-    def _attempt(self, requests: Sequence[Request]) -> list[Verdict]:
+    def _attempt(self, requests: Sequence[Request], consumed: Sequence[ConsumedOffset]) -> list[Verdict]:
         if not self._started:
             self._start()
         known = self._store.verdicts([request.command_id for request in requests])
         verdicts = {command_id: _verdict(stored) for command_id, stored in known.items()}
         new = [r for r in {r.command_id: r for r in reversed(requests)}.values() if r.command_id not in known]
-        if new:
+        if new or consumed:
             new.reverse()
             self._refresh()
             batch = _Batch(self._serializer, self._clock())
@@ -180,7 +197,8 @@ class ApplicationService:
                 with self._keys.batch():
                     self._decide(new, batch)
                     self._keys.commit()
-                    positions = self._store.append(batch.events, batch.verdicts)
+                    beside = Beside(consumed, list(batch.processes.values()))
+                    positions = self._store.append(batch.events, batch.verdicts, beside)
             except BaseException:
                 for stream_id in batch.touched:
                     self._aggregates.pop(stream_id, None)
@@ -196,7 +214,7 @@ class ApplicationService:
         self._fetch([a for a in addressed if a is not None])
         for request, address in zip(requests, addressed, strict=True):
             if address is None:
-                batch.reject(request, UUID(int=0), _unaddressed(request.command))
+                batch.reject(request, _NOBODY, _unaddressed(request.command))
             else:
                 cls, stream_id = address
                 aggregate = self._aggregates.get(stream_id)
@@ -205,7 +223,7 @@ class ApplicationService:
                 batch.decide(request, stream_id, aggregate)
 
     def _address(self, command: Command) -> tuple[type[Aggregate], UUID] | None:
-        cls = self._application.commands.get(type(command))
+        cls = self._application.handlers.get(type(command))
         identity = getattr(command, cls.identity) if cls else None
         if cls is None or not is_text(identity):
             return None
@@ -245,6 +263,7 @@ class _Batch:
         self.ends: list[int] = []
         self.touched: set[UUID] = set()
         self.forgotten: list[str] = []
+        self.processes: dict[UUID, ProcessRow] = {}
 
     def decide(self, request: Request, stream_id: UUID, aggregate: Aggregate) -> None:
         self.touched.add(stream_id)
@@ -264,12 +283,13 @@ class _Batch:
             if type(event).forgets_subject:
                 self.forgotten.append(getattr(event, type(event).subject_field or ""))
         self.events.extend(stored)
-        self._add(StoredVerdict(request.command_id, stream_id, first, aggregate.version))
+        if isinstance(aggregate, Process) and decided:
+            self.processes[stream_id] = aggregate.row()
+        self._add(request, StoredVerdict(request.command_id, stream_id, first, aggregate.version))
 
     def reject(self, request: Request, stream_id: UUID, rejection: CommandRejected) -> None:
-        self._add(
-            StoredVerdict(request.command_id, stream_id, rule=rejection.rule, message=rejection.message)
-        )
+        verdict = StoredVerdict(request.command_id, stream_id, rule=rejection.rule, message=rejection.message)
+        self._add(request, verdict)
 
     def outcome(self, positions: Sequence[int]) -> dict[UUID, Verdict]:
         """The verdicts, with the positions that the store gave."""
@@ -279,27 +299,45 @@ class _Batch:
             found[stored.command_id] = _verdict(stored, positions[end - 1] if added else None)
         return found
 
-    def _add(self, verdict: StoredVerdict) -> None:
+    def _add(self, request: Request, verdict: StoredVerdict) -> None:
         self.verdicts.append(verdict)
         self.ends.append(len(self.events))
+        if request.reply_to is not None:
+            self.events.append(self._answer(request, request.reply_to, verdict))
+
+    def _answer(self, request: Request, reply_to: ReplyTo, verdict: StoredVerdict) -> StoredEvent:
+        command_id, wanted = str(request.command_id), request.command
+        answer = CommandAnswered(
+            command_id=command_id,
+            command=wanted.name if isinstance(wanted, Unreadable) else type(wanted).__name__,
+            reply_to=reply_to.domain,
+            process_id=reply_to.process_id,
+            rule=verdict.rule,
+            message=verdict.message,
+        )
+        state = self._serializer.write(answer, self._envelope(request, _ANSWER))
+        return StoredEvent(HandledCommand.stream_id(command_id), 1, answer.event_name, state)
+
+    def _envelope(self, request: Request, index: int) -> Envelope:
+        command_id = str(request.command_id)
+        at = request.at or self._now
+        return Envelope(
+            event_id(request.command_id, index, at),
+            at,
+            request.correlation_id or command_id,
+            request.causation_id or command_id,
+            command_id,
+            request.traceparent,
+            request.user_id,
+            request.session_id,
+        )
 
     def _store_form(
         self, request: Request, stream_id: UUID, version: int, events: Sequence[Event]
     ) -> list[StoredEvent]:
-        command_id = str(request.command_id)
-        at = request.at or self._now
         stored: list[StoredEvent] = []
         for index, event in enumerate(events):
-            envelope = Envelope(
-                event_id(request.command_id, index, at),
-                at,
-                request.correlation_id or command_id,
-                request.causation_id or command_id,
-                command_id,
-                request.traceparent,
-                request.user_id,
-                request.session_id,
-            )
+            envelope = self._envelope(request, index)
             state = self._serializer.write(event, envelope)
             if len(state) > MAX_EVENT_BYTES:
                 raise CommandRejected(
@@ -323,4 +361,6 @@ def _verdict(stored: StoredVerdict, position: int | None = None) -> Verdict:
 
 
 def _unaddressed(command: Command) -> CommandRejected:
+    if isinstance(command, Unreadable):
+        return CommandRejected(command.rule, command.message)
     return CommandRejected("command-unknown", f"no aggregate is addressed by {type(command).__name__}")

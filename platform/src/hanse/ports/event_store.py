@@ -41,6 +41,44 @@ class StoredVerdict:
     position: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ConsumedOffset:
+    """How far a consumer has read a partition of a topic: the offset to read next."""
+
+    consumer: str
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """The process of a saga, as `processes` finds it; times in milliseconds since 1970, UTC.
+
+    `process_id` is `<saga>/<key>`. It is to be woken at `due_at`; None when it waits for no moment.
+    """
+
+    process_id: str
+    status: str
+    step: str
+    due_at: int | None
+    reason: str
+    correlation_id: str
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is stored in the same commit as events and verdicts."""
+
+    offsets: Sequence[ConsumedOffset] = ()
+    processes: Sequence[ProcessRow] = ()
+
+
+NOTHING_BESIDE = Beside()
+
+
 class EventStore(Protocol):
     """Durable streams and their order of commit. Suite: `tests/contract/event_store`."""
 
@@ -49,8 +87,15 @@ class EventStore(Protocol):
         """Names this store for good: positions of two stores with different ids are unrelated."""
         ...
 
-    def append(self, events: Sequence[StoredEvent], verdicts: Sequence[StoredVerdict] = ()) -> list[int]:
-        """Append all in one commit, with the verdicts of their commands; returns positions.
+    def append(
+        self,
+        events: Sequence[StoredEvent],
+        verdicts: Sequence[StoredVerdict] = (),
+        beside: Beside = NOTHING_BESIDE,
+    ) -> list[int]:
+        """Append all in one commit, with the verdicts of their commands and what stands beside; returns positions.
+
+        Offsets of a consumer never go back, except in a topic that was made again.
 
         Raises ConcurrencyConflict, storing nothing, when a version or a command id is taken.
         """
@@ -93,6 +138,19 @@ class EventStore(Protocol):
 
     def mark_relayed(self, relay: str, epoch: int, position: int) -> None:
         """Move the mark, durably. Raises RelayHeld when a later epoch has claimed the relay."""
+        ...
+
+    def consumed(self, consumer: str, topic: str) -> list[ConsumedOffset]:
+        """How far the consumer has read the topic's partitions; empty at first."""
+        ...
+
+    def processes(
+        self, *, statuses: Sequence[str] = (), prefix: str = "", due_by: int | None = None, limit: int = 1_000
+    ) -> list[ProcessRow]:
+        """Processes of sagas: of these statuses, of this beginning of their id, due by this moment.
+
+        Those due first come first, else the last changed.
+        """
         ...
 
     def close(self) -> None:

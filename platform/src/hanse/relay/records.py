@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -77,6 +78,15 @@ class Rows:
         self.values.append(record.value)
         self.names += record.origin.names
         self.headers += record.headers
+        self.ends.append(len(self.headers))
+
+    def add_plain(self, key: bytes, value: bytes, headers: Iterable[tuple[str, bytes]]) -> None:
+        """Add a record whose headers are its own."""
+        self.keys.append(key)
+        self.values.append(value)
+        for name, header in headers:
+            self.names.append(name)
+            self.headers.append(header)
         self.ends.append(len(self.headers))
 
     def table(self) -> pa.Table:

@@ -8,18 +8,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from hanse.domain.application import Integration
 from hanse.domain.discovery import load
+from hanse.domain.process_messages import PLATFORM
 from hanse.domain.storage import EventSerializer
 from hanse.errors import ConfigError, HanseError, SchemaError
 from hanse.log.declared import spec_of
 from hanse.ports.event_store import RELAY
 from hanse.relay.avro import Memory
+from hanse.relay.commands import outgoing
 from hanse.relay.records import Origin, Produced, Rows, TopicWriter, read_schema
 
 if TYPE_CHECKING:
     from hanse.bootstrap import Mesh
     from hanse.domain.aggregate import Aggregate
-    from hanse.domain.application import Application, Integration
+    from hanse.domain.application import Application
     from hanse.domain.messages import Event
     from hanse.domain.subjects import SubjectKeys
     from hanse.model.envelope import Envelope
@@ -82,7 +85,7 @@ class Relay:
         registry: SchemaRegistry,
         keys: SubjectKeys | None = None,
     ) -> None:
-        if application.integration is None:
+        if application.integration is None and not application.sagas:
             raise ConfigError(
                 f"the application of the domain {domain.name} publishes nothing",
                 where=str(domain.directory),
@@ -90,13 +93,14 @@ class Relay:
             )
         self._domain = domain
         self._application = application
-        self._integration: Integration = application.integration
+        self._integration = application.integration or Integration()
         self._store = store
         self._log = log
         self._registry = registry
         self._keys = keys
         self._serializer = EventSerializer(application)
-        self._source = f"/{domain.name}/{store.store_id}".encode()
+        self._source = f"/{domain.name}/{store.store_id}"
+        self._made: set[str] = set()
         self._writers: dict[str, TopicWriter] = {}
         self._aggregates: dict[UUID, Aggregate] = {}
         self._epoch = 0
@@ -186,7 +190,7 @@ class Relay:
 
     def _commit(self, prepared: _Prepared) -> Relayed:
         for name, rows in prepared.rows.items():
-            self._log.produce_table(self._writers[name].topic.full_name, rows.table())
+            self._log.produce_table(name, rows.table())
         if prepared.forgotten and self._keys is not None:
             self._keys.forget_all(prepared.forgotten)
         self._store.mark_relayed(RELAY, self._epoch, prepared.position)
@@ -213,14 +217,28 @@ class Relay:
 
     def _map(self, stored: StoredEvent, rows: dict[str, Rows], forgotten: list[str]) -> None:
         event, envelope = self._serializer.read(stored)
+        if type(event) not in self._application.owners:
+            self._map_own(event, envelope, rows)
+            return
         aggregate = self._advance(stored, event)
         if type(event).forgets_subject:
             forgotten.append(getattr(event, type(event).subject_field or ""))
         for record in self._records(event, aggregate, envelope, stored.position or 0):
-            batch = rows.get(record.topic)
+            topic = self._writers[record.topic].topic.full_name
+            batch = rows.get(topic)
             if batch is None:
-                batch = rows[record.topic] = Rows()
+                batch = rows[topic] = Rows()
             batch.add(record)
+
+    def _map_own(self, event: Event, envelope: Envelope, rows: dict[str, Rows]) -> None:
+        """Commands of sagas and answers to commands leave by the same way as integration events."""
+        leaving = outgoing(event, envelope, self._source)
+        if leaving is None:
+            return
+        if leaving.topic.name not in self._made:
+            self._log.create_topic(leaving.topic)
+            self._made.add(leaving.topic.name)
+        rows.setdefault(leaving.topic.name, Rows()).add_plain(leaving.key, leaving.value, leaving.headers)
 
     def _records(
         self, event: Event, aggregate: Aggregate, envelope: Envelope, position: int
@@ -236,7 +254,7 @@ class Relay:
                         where=str(self._domain.directory / "domain.yaml"),
                         expected=", ".join(sorted(self._writers)),
                     )
-                origin = origin or Origin.of(self._source, position, envelope)
+                origin = origin or Origin.of(self._source.encode(), position, envelope)
                 made.append(writer.record(published, origin, len(made)))
         return made
 
@@ -252,7 +270,8 @@ class Relay:
         """Load the aggregates that began before these events, as they were then."""
         first: dict[UUID, StoredEvent] = {}
         for event in stored:
-            first.setdefault(event.stream_id, event)
+            if not event.type.startswith(PLATFORM):
+                first.setdefault(event.stream_id, event)
         if len(self._aggregates) > _CACHE:
             self._aggregates.clear()
         for stream_id, event in first.items():

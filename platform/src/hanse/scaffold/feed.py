@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import types
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import MISSING, dataclass, fields, is_dataclass
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
-from hanse.domain import Application, ApplicationService, Command, Rejected, Request, load
+from hanse.domain import Application, ApplicationService, Rejected, Request, load
+from hanse.domain.building import build
 from hanse.errors import CommandRejected, ConfigError
 
 if TYPE_CHECKING:
@@ -22,12 +19,6 @@ if TYPE_CHECKING:
 EXAMPLES = "examples/commands.jsonl"
 _MAX_BYTES = 50_000_000
 _NAMESPACE = uuid.UUID("9a1be1f4-31b6-4c39-9e6b-16a7b7f1d0f2")
-_TEXTUAL: dict[type, Callable[[str], Any]] = {
-    Decimal: Decimal,
-    datetime: datetime.fromisoformat,
-    date: date.fromisoformat,
-    UUID: UUID,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +57,7 @@ def feed(mesh: Mesh, name: str, file: Path | None = None) -> Fed:
 
 def _lines(path: Path, application: Application) -> Iterator[tuple[int, Request | CommandRejected]]:
     """Each line as a request, or as the rejection of a value that cannot be."""
-    known = {cls.__name__: cls for cls in application.commands}
+    known = application.accepts
     for number, text in enumerate(_text(path).split("\n"), 1):
         if not text.strip():
             continue
@@ -96,48 +87,3 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("the commands cannot be read", where=str(path), got=str(error)) from error
-
-
-def build(cls: type[Command], body: dict[str, Any], where: str) -> Any:
-    """A command of JSON values. Raises ConfigError for fields it lacks, CommandRejected by its own checks."""
-    hints = get_type_hints(cls, include_extras=True)
-    wanted = {f.name: f for f in fields(cls)}  # pyright: ignore[reportArgumentType]
-    unknown = body.keys() - wanted.keys()
-    missing = [n for n, f in wanted.items() if n not in body and f.default is MISSING]
-    if unknown or missing:
-        what = f"{cls.__name__} has no field {min(unknown)!r}" if unknown else f"{missing[0]!r} is missing"
-        raise ConfigError(what, where=where, expected=", ".join(wanted))
-    values = {name: _value(hints[name], given, f"{where} {name}") for name, given in body.items()}
-    try:
-        return cls(**values)
-    except (TypeError, AttributeError) as error:  # its own checks expect the types of its fields
-        raise CommandRejected("command-malformed", f"{cls.__name__}: {error}") from error
-
-
-def _value(hint: Any, given: Any, where: str) -> Any:
-    kind: Any = _strip(hint)
-    if given is None:
-        return None
-    if isinstance(given, dict) and is_dataclass(kind):
-        return build(_strip(hint), given, where)
-    if get_origin(kind) is tuple and isinstance(given, list):
-        return tuple(_value(get_args(kind)[0], item, where) for item in given)
-    convert = _TEXTUAL.get(_strip(hint))
-    if convert is None or not isinstance(given, str):
-        return given
-    try:
-        return convert(given)
-    except (ValueError, InvalidOperation) as error:
-        raise ConfigError(
-            "the value cannot be read", where=where, expected=str(hint), got=given[:100]
-        ) from error
-
-
-def _strip(hint: Any) -> Any:
-    """The type behind `Annotated` and `| None`."""
-    if get_origin(hint) is Annotated:
-        return _strip(get_args(hint)[0])
-    if get_origin(hint) in (Union, types.UnionType):
-        inner = [a for a in get_args(hint) if a is not type(None)]
-        return _strip(inner[0]) if len(inner) == 1 else hint
-    return hint
