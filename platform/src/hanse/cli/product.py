@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from hanse.bootstrap import Mesh
-from hanse.cli.printed import cells, printable
+from hanse.cli.printed import Json, Name, printable, table, text
+from hanse.cli.product_moments import app as moments
+from hanse.cli.product_rebuild import app as rebuilding
 from hanse.model.mesh import Product
 from hanse.runtime import find_product
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-
-Name = Annotated[str, typer.Argument(help="The product, as domain/name or domain.name.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+app.add_typer(moments)
+app.add_typer(rebuilding)
 
 
 @app.command("list")
@@ -32,7 +32,7 @@ def list_products(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2, default=str))
         return
-    _table("Products", rows)
+    table("Products", rows)
 
 
 def _summary(product: Product, history: list[Any]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def show(name: Name, as_json: Json = False) -> None:
         typer.echo(json.dumps(facts, indent=2, default=str))
         return
     for key, value in facts.items():
-        typer.echo(f"{key:>10}  {printable(_text(value))}")
+        typer.echo(f"{key:>10}  {printable(text(value))}")
 
 
 @app.command()
@@ -96,18 +96,9 @@ def run(
             if as_json:
                 typer.echo(json.dumps(rows, indent=2, default=str))
             elif rows or sys.exception() is None:
-                _table("Runs", rows)
+                table("Runs", rows)
     if failed:
         raise typer.Exit(1)
-
-
-@app.command()
-def rebuild(name: Name) -> None:
-    """Drop the projection's state and build the product again from the first record."""
-    from hanse.runtime import rebuild_product
-
-    with Mesh.open() as mesh:
-        _table("Rebuilt", [rebuild_product(mesh, find_product(mesh, name).full_name).summary()])
 
 
 @app.command()
@@ -123,7 +114,7 @@ def history(name: Name, as_json: Json = False) -> None:
         typer.echo(json.dumps(rows, indent=2, default=str))
         return
     shown = ("seq", "state", "committed_at", "rows", "added", "deleted", "contract_version", "snapshot_id")
-    _table(f"Snapshots of {product.full_name}", [{key: row.get(key) for key in shown} for row in rows])
+    table(f"Snapshots of {product.full_name}", [{key: row.get(key) for key in shown} for row in rows])
 
 
 @app.command()
@@ -133,7 +124,7 @@ def retry(name: Name) -> None:
 
     with Mesh.open() as mesh:
         result = run_product(mesh, find_product(mesh, name).full_name)
-    _table("Retried", [result.summary()])
+    table("Retried", [result.summary()])
     if result.rejected:
         raise result.rejected
 
@@ -177,29 +168,3 @@ def new(
     root = find_root()
     show(product_new(root, name, from_topic), root)
     typer.echo(f"\nNext: edit them, hanse check, then hanse product run {name}")
-
-
-def _table(title: str, rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    if not rows:
-        typer.echo(f"{title}: none yet.")
-        return
-    table = Table(title=title, title_justify="left")
-    for column in rows[0]:
-        numeric = isinstance(rows[0][column], int | float)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*cells(*map(_text, row.values())))
-    Console().print(table)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    if isinstance(value, list):
-        return ", ".join(v["name"] if isinstance(v, dict) else str(v) for v in value)
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from hanse.errors import ConfigError
+from hanse.errors import ConfigError, UnsupportedSQL
 from hanse.projection.dedup import Positions
 from hanse.projection.products_read import Stand
 
@@ -32,6 +32,16 @@ CREATE TABLE IF NOT EXISTS hanse.projection_poison (topic VARCHAR, records BIGIN
 """
 
 
+def same_program(one: str, other: str) -> bool:
+    """Whether two programs differ in comments, spaces and the case of words alone."""
+    from hanse.sql.program import parse
+
+    try:
+        return parse(one) == parse(other)
+    except UnsupportedSQL:
+        return False  # whoever builds the new program says where
+
+
 class Place:
     """Reads and writes those tables; writes belong to the caller's transaction."""
 
@@ -47,14 +57,19 @@ class Place:
     def _built_by(self) -> tuple[str, str, str] | None:
         return self.con.execute("SELECT program, emission, late FROM hanse.projection_program").fetchone()
 
-    def check(self, product: str, built_by: tuple[str, str, str]) -> None:
-        """Raises ConfigError when the state was built by another program."""
-        if self._built_by() not in (None, built_by):
+    def check(self, product: str, built_by: tuple[str, str, str]) -> str:
+        """The text of the program that the state is of: an equal one, perhaps written differently.
+
+        Raises ConfigError when the state was built by another program.
+        """
+        stored = self._built_by() or built_by
+        if stored != built_by and (stored[1:] != built_by[1:] or not same_program(stored[0], built_by[0])):
             raise ConfigError(
                 f"the projection of {product} changed since its state was built",
                 expected="the SQL, schemas and settings that the state was built by",
                 fix=f"hanse product rebuild {product}",
             )
+        return stored[0]
 
     def offsets(self, topic: str) -> tuple[str | None, dict[int, int]]:
         """The topic's identity when it was read, and the next offset of each partition."""

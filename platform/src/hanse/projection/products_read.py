@@ -73,9 +73,13 @@ def _fetched(
 
 
 class ProductsRead:
-    """The products among one product's inputs. Raises ConfigError for one that its domain must not read."""
+    """The products among one product's inputs. Raises ConfigError for one that its domain must not read.
 
-    def __init__(self, product: Product, model: MeshModel, reader: Reader) -> None:
+    `beside`: another state of the product lives on, so what is pinned stays pinned.
+    """
+
+    def __init__(self, product: Product, model: MeshModel, reader: Reader, *, beside: bool = False) -> None:
+        self.beside = beside
         self.product = product
         self.reader = reader
         self.sources = [found for name in product.inputs if (found := model.product(name)) is not None]
@@ -130,7 +134,8 @@ class ProductsRead:
 
     def arrived(self, source: Product, stand: Stand) -> None:
         """The state has committed that it stands there: older snapshots are not needed any more."""
-        self.reader.verdicts.unpin(source.full_name, self.product.full_name, stand.snapshot_id)
+        if not self.beside:
+            self.reader.verdicts.unpin(source.full_name, self.product.full_name, stand.snapshot_id)
 
     def behind(self, source: Product, stand: Stand | None) -> int:
         """Publications of the source that are not applied."""

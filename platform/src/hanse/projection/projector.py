@@ -111,7 +111,7 @@ class Projector:
 
     Raises ConfigError for descriptors, schemas or a state of another program, UnsupportedSQL at its place in
     the product's projection.sql. `registry` is one for all topics, or tells a topic's. `partial_history`
-    accepts topics whose first records are gone.
+    accepts topics whose first records are gone; `beside`: another state of the product lives on.
     """
 
     def __init__(
@@ -123,16 +123,17 @@ class Projector:
         con: duckdb.DuckDBPyConnection,
         *,
         reader: Reader,
+        beside: bool = False,
         partial_history: bool = False,
     ) -> None:
         self.product = product
-        self.products = ProductsRead(product, model, reader)
+        self.products = ProductsRead(product, model, reader, beside=beside)
         self.log = log
         self.con = con
         self.partial_history = partial_history
         self.program = compose_program(product, model)
         self.place = Place(con)
-        self.place.check(product.full_name, self._built_by)
+        self._text = self.place.check(product.full_name, self._built_by)
         metadata = metadata_columns(read_sql(product))
         registry_of = registry if callable(registry) else _everywhere(registry)
         self.topics = input_topics(product, model)
@@ -159,7 +160,7 @@ class Projector:
 
             try:
                 self._engine = Engine(
-                    self.con, self.program.text, emission=self.product.emission, late=self.product.late
+                    self.con, self._text, emission=self.product.emission, late=self.product.late
                 )
             except UnsupportedSQL as error:
                 raise relocated(error, self.program, self.product) from error
@@ -188,6 +189,16 @@ class Projector:
         report.offsets = self.place_of_inputs()
         report.seconds = time.perf_counter() - started
         return report
+
+    def start_at(self, moment: datetime) -> None:
+        """Let a new state begin with the events of that time; rows of state and products come whole."""
+        for topic in self.topics:
+            if topic.kind != "events":
+                continue
+            with suppress(UnknownTopic):  # nothing was ever produced to it
+                info = self.log.topic(topic.log_name)
+                offsets = self.log.offsets_at(topic.log_name, round(moment.timestamp() * 1000))
+                self.place.move(topic.full_name, info.topic_id, offsets)
 
     def place_of_inputs(self) -> Offsets:
         """The next offsets of the topics; of each product that is read, the publication that is applied."""

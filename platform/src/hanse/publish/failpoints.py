@@ -1,4 +1,4 @@
-"""Places where a test stops a publication: by killing the process, or by calling a function.
+"""Places where a test stops a publication or a rebuild: by killing the process, or by calling a function.
 
 `HANSE_FAILPOINT=<place>` kills the process with SIGKILL when it comes to that place; `hook` is called with
 each place. Both are for tests: nothing else sets them.
@@ -21,6 +21,8 @@ PLACES = (
     "set-aside",
     "recorded",
     "tagged",
+    "rebuilt",
+    "swapping",
 )
 
 hook: Callable[[str], None] | None = None

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from hanse import __version__
 from hanse.bootstrap import Mesh
-from hanse.errors import ConfigError, LeaseHeld, PublicationError, PublicationRejected, UnknownTopic
+from hanse.errors import ConfigError, PublicationRejected, UnknownTopic
 from hanse.model.mesh import Contract, MeshModel, Product
+from hanse.runtime.opening import (
+    LEASE_WAIT_SECONDS,
+    context_of,
+    find_product,
+    opened,
+    projector_of,
+    sink_of,
+    storage,
+)
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from hanse.projection import Projector
-    from hanse.publish.publisher import Publication, Publisher
-    from hanse.publish.state import SinkState
+    from hanse.publish.publisher import Publication
     from hanse.quality.result import CheckResult
 
-LEASE_WAIT_SECONDS = 60.0
 PREVIEW_ROWS = 5
 
 
@@ -133,51 +135,25 @@ def run_product(
     `wait` seconds, and what projector and publisher raise.
     """
     product = find_product(mesh, name)
-    with _storage(mesh, product):
+    with storage(mesh, product):
         return _run(mesh, product, progress, wait)
 
 
 def _run(mesh: Mesh, product: Product, progress: Callable[[str], None] | None, wait: float) -> ProductRun:
     started = time.monotonic()
     run = ProductRun(product.full_name)
-    with _opened(mesh, product, wait) as (con, projector, publisher):
-        sink = _sink(projector, product)
+    with opened(mesh, product, wait) as (con, projector, publisher):
+        sink = sink_of(projector, product)
         try:
             publisher.recover(con, sink)
             report = projector.run_to_head(_counting(progress))
             run.records, run.poison = report.records, report.poison
             run.duplicates, run.offsets = report.duplicates_dropped, dict(report.offsets)
-            publication = publisher.publish(con, sink, report.offsets, _context(report.oldest))
+            publication = publisher.publish(con, sink, report.offsets, context_of(report.oldest))
         except PublicationRejected as error:
             publication, run.rejected = None, error
         run.lag = projector.lag().records
-    _conclude(mesh, run, publication)
-    run.seconds = time.monotonic() - started
-    return run
-
-
-def rebuild_product(mesh: Mesh, name: str, *, wait: float = LEASE_WAIT_SECONDS) -> ProductRun:
-    """Forget the projection's state and build the product anew from the first record of its streams.
-
-    Readers keep the last snapshot until the new one has passed its checks. Raises as `run_product`.
-    """
-    product = find_product(mesh, name)
-    with _storage(mesh, product):
-        return _rebuild(mesh, product, wait)
-
-
-def _rebuild(mesh: Mesh, product: Product, wait: float) -> ProductRun:
-    started = time.monotonic()
-    run = ProductRun(product.full_name)
-    with _leased(mesh, product, wait) as publisher:
-        _forget_state(mesh, product)
-        with _projecting(mesh, product) as (con, projector):
-            report = projector.run_to_head()
-            run.records, run.offsets = report.records, dict(report.offsets)
-            sink = _sink(projector, product)
-            publication = publisher.publish(con, sink, report.offsets, _context(report.oldest), rebuild=True)
-            run.lag = projector.lag().records
-    _conclude(mesh, run, publication)
+    conclude(mesh, run, publication)
     run.seconds = time.monotonic() - started
     return run
 
@@ -185,11 +161,8 @@ def _rebuild(mesh: Mesh, product: Product, wait: float) -> ProductRun:
 def release_rejected(mesh: Mesh, name: str, seq: int, reason: str) -> Publication:
     """Show readers a rejected publication on the operator's word. Raises PublicationError."""
     product = find_product(mesh, name)
-    with (
-        _storage(mesh, product),
-        _opened(mesh, product, LEASE_WAIT_SECONDS) as (con, projector, publisher),
-    ):
-        return publisher.release(con, _sink(projector, product), seq, reason)
+    with storage(mesh, product), opened(mesh, product) as (con, projector, publisher):
+        return publisher.release(con, sink_of(projector, product), seq, reason)
 
 
 def explain_product(mesh: Mesh, name: str) -> str:
@@ -198,116 +171,7 @@ def explain_product(mesh: Mesh, name: str) -> str:
 
     product = find_product(mesh, name)
     with duckdb.connect() as con:
-        return _projector(mesh, product, con).engine.explain()
-
-
-def find_product(mesh: Mesh, name: str) -> Product:
-    """The product of that name. Raises ConfigError with the names that exist."""
-    product = mesh.model.product(name)
-    if product is None:
-        known = ", ".join(p.full_name for p in mesh.model.products)
-        raise ConfigError(
-            f"no product is called {name!r}", expected=known or "none yet", fix="hanse product list"
-        )
-    return product
-
-
-@contextmanager
-def _leased(mesh: Mesh, product: Product, wait: float) -> Generator[Publisher]:
-    from hanse.publish.lakehouse import Lakehouse
-    from hanse.publish.lease import Lease
-    from hanse.publish.publisher import Publisher
-
-    with Lakehouse(mesh.settings.lakehouse_path) as lakehouse:
-        deadline = time.monotonic() + wait
-        while True:
-            try:
-                lease = Lease.acquire(lakehouse.leases, product.full_name)
-                break
-            except LeaseHeld:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
-        with lease:
-            yield Publisher(lakehouse, product, lease)
-
-
-@contextmanager
-def _projecting(mesh: Mesh, product: Product) -> Generator[tuple[duckdb.DuckDBPyConnection, Projector]]:
-    import duckdb
-
-    path = mesh.settings.state_path(product.full_name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(str(path)) as con:
-        con.execute("SET TimeZone = 'UTC'")
-        yield con, _projector(mesh, product, con)
-
-
-def _projector(mesh: Mesh, product: Product, con: duckdb.DuckDBPyConnection) -> Projector:
-    from hanse.projection import Projector
-    from hanse.publish.reader import Reader
-
-    return Projector(product, mesh.model, mesh.log, mesh.registry_of, con, reader=Reader(mesh.settings))
-
-
-@contextmanager
-def _opened(
-    mesh: Mesh, product: Product, wait: float
-) -> Generator[tuple[duckdb.DuckDBPyConnection, Projector, Publisher]]:
-    with _leased(mesh, product, wait) as publisher, _projecting(mesh, product) as (con, projector):
-        yield con, projector, publisher
-
-
-@contextmanager
-def _storage(mesh: Mesh, product: Product) -> Generator[None]:
-    """A disk that is full or fails is one message; what was committed before it stays."""
-    import sqlite3
-
-    import duckdb
-    from sqlalchemy.exc import DBAPIError
-
-    try:
-        yield
-    except (duckdb.IOException, sqlite3.Error, DBAPIError, OSError) as error:
-        state = mesh.settings.state_path(product.full_name)
-        if isinstance(error, duckdb.IOException) and "not a valid DuckDB database" in str(error):
-            raise PublicationError(
-                f"the projection's state of {product.full_name} is damaged",
-                where=str(state),
-                fix=f"hanse product rebuild {product.full_name}; readers keep the last snapshot meanwhile",
-            ) from error
-        raise PublicationError(
-            f"{product.full_name} cannot be written",
-            where=str(mesh.settings.data),
-            got=str(error).splitlines()[0],
-            fix="free the disk and run it again; nothing that was committed is lost",
-        ) from error
-
-
-def _forget_state(mesh: Mesh, product: Product) -> None:
-    path = mesh.settings.state_path(product.full_name)
-    for file in (path, path.with_name(path.name + ".wal")):
-        file.unlink(missing_ok=True)
-
-
-def _sink(projector: Projector, product: Product) -> SinkState:
-    from hanse.publish.state import SinkState
-
-    engine = projector.engine
-    name, info = next(iter(engine.sinks.items()))
-    return SinkState(
-        changes=engine.changes(name),
-        output=engine.output(name),
-        columns=tuple(info.columns),
-        key=product.contract.primary_key,
-        append=info.append,
-    )
-
-
-def _context(oldest: Any) -> Any:
-    from hanse.publish.state import Context
-
-    return Context(code_version=__version__, oldest=oldest)
+        return projector_of(mesh, product, con).engine.explain()
 
 
 def _counting(progress: Callable[[str], None] | None) -> Callable[[int, int], None] | None:
@@ -316,7 +180,7 @@ def _counting(progress: Callable[[str], None] | None) -> Callable[[int, int], No
     return lambda done, total: progress(f"{done:,} of {total:,} records")
 
 
-def _conclude(mesh: Mesh, run: ProductRun, publication: Publication | None) -> None:
+def conclude(mesh: Mesh, run: ProductRun, publication: Publication | None) -> None:
     """What readers see after the run, whether or not it published anything."""
     from hanse.publish.reader import Reader
 
