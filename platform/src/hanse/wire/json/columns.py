@@ -139,7 +139,7 @@ def _together(data: pa.Buffer, starts: Ints, ends: Ints) -> tuple[pa.Buffer, Int
     """The values copied one behind the other with PAD bytes to spare, and where each ends."""
     places = np.empty(2 * len(starts) + 2, dtype=np.int64)
     places[0:-2:2], places[1:-2:2] = starts, ends
-    places[-2:] = 0, PAD
+    places[-2:] = data.size - PAD, data.size
     every = pa.Array.from_buffers(pa.large_binary(), len(places) - 1, [None, pa.py_buffer(places), data])
     copied = every.take(pa.array(np.arange(0, len(places), 2))).buffers()[2]
     return copied, np.cumsum(ends - starts)
