@@ -112,6 +112,12 @@ class SampleMesh:
         rejected = Snapshot("7003", START + timedelta(days=2), 3, "rejected", 1020, 20, "1.0.0", failed)
         return [rejected, second, first] if full_name == "orders.orders" else [second, first]
 
+    def tables(self) -> list[str]:
+        return []
+
+    def table(self, full_name: str) -> None:
+        return None
+
     def lag(self, full_name: str) -> Lag | None:
         if full_name == "orders.unpublished":
             return None

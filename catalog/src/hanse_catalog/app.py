@@ -20,13 +20,13 @@ from starlette.staticfiles import StaticFiles
 
 from hanse.errors import HanseError
 
-from . import api, pages, problems
+from . import api, iceberg_rest, pages, problems
 from .audit import Audit
 from .catalog import Catalog
 from .conditional import Conditional
 from .metrics import Measured
 from .rates import Rates
-from .security import BodyTooLarge, Guarded, protect
+from .security import ICEBERG, BodyTooLarge, Guarded, protect
 from .sql.pool import PoolSettings
 from .sql.service import Limits
 from .tokens import Tokens
@@ -80,6 +80,7 @@ def create_app(
     )
     app.state.catalog = catalog
     app.include_router(api.router)
+    app.include_router(iceberg_rest.router)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(HanseError, _on_error)
@@ -136,7 +137,9 @@ def _hosts(mesh: Mesh | MeshView) -> set[str]:
 
 
 def _wants_page(request: Request) -> bool:
-    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+    return not request.url.path.startswith(("/api/", ICEBERG)) and "text/html" in request.headers.get(
+        "accept", ""
+    )
 
 
 def _on_error(request: Request, error: Exception) -> Response:
@@ -160,6 +163,8 @@ def _on_http(request: Request, error: Exception) -> Response:
     detail = "there is nothing at this address" if known.status_code == 404 else str(known.detail)
     if _wants_page(request):
         return pages.error_page(request, known.status_code, HanseError(detail))
+    if request.url.path.startswith(ICEBERG):
+        return problems.iceberg(known.status_code, detail)
     return problems.plain(known.status_code, detail)
 
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from hanse.bootstrap import Mesh
 from hanse.descriptors import load_mesh
 from hanse.errors import ConfigError, PublicationError, UnknownTopic
@@ -106,6 +108,15 @@ class HanseView:
     def history(self, full_name: str) -> list[Snapshot]:
         """Publications and rejections, newest first."""
         return [_snapshot(entry) for entry in reversed(self._reader.history(full_name))]
+
+    def tables(self) -> list[str]:
+        """Full names of the products that have an Iceberg table."""
+        return self._reader.products()
+
+    def table(self, full_name: str) -> tuple[str, dict[str, Any]] | None:
+        """Where the table's Iceberg metadata is, and what it says; None without a table."""
+        location = self._reader.metadata_location(full_name)
+        return (location, orjson.loads(Path(location).read_bytes())) if location else None
 
     def lag(self, full_name: str) -> Lag | None:
         """Records between the published offsets and the streams' heads, and the age of the oldest of them."""

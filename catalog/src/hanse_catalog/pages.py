@@ -209,6 +209,8 @@ def _uses(request: Request, found: Product) -> list[tuple[str, str]]:
         ("Shell", f'hanse sql "SELECT * FROM {name}"'),
         ("Python", f'hanse.client.Client("{base}").query("SELECT * FROM {name}").to_pandas()'),
         ("curl", f"curl '{address}'"),
+        ("pyiceberg", f'RestCatalog("hanse", uri="{base}/iceberg").load_table("{name}").scan().to_arrow()'),
+        ("Spark", f"spark.sql.catalog.hanse.uri={base}/iceberg, then SELECT * FROM hanse.{name}"),
     ]
 
 

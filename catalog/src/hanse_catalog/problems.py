@@ -71,5 +71,14 @@ def plain(status: int, detail: str, **more: Any) -> JSONResponse:
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
+_ICEBERG = {401: "NotAuthorizedException", 404: "NoSuchTableException", 429: "TooManyRequestsException"}
+
+
+def iceberg(status: int, detail: str, headers: dict[str, str] | None = None, kind: str = "") -> JSONResponse:
+    """A problem in the form of the Iceberg REST protocol."""
+    name = kind or _ICEBERG.get(status, "BadRequestException" if status < 500 else "InternalServerError")
+    return JSONResponse({"error": {"message": detail, "type": name, "code": status}}, status, headers)
+
+
 def _slug(name: str) -> str:
     return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")

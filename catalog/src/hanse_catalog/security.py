@@ -6,7 +6,9 @@ import ipaddress
 import math
 from collections.abc import Iterable
 
+import orjson
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import problems
@@ -27,6 +29,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+ICEBERG = "/iceberg/"
+_NO_TOKEN = "Bearer None"  # what pyiceberg sends when it was given no token
 MAX_BODY = 256 * 1024
 MAX_TARGET = 32 * 1024
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
@@ -71,12 +75,12 @@ class Guarded:
             refusal = problems.plain(429, f"more than {self._rates.per_minute} requests a minute")
             refusal.headers["Retry-After"] = str(math.ceil(wait))
         if refusal is not None:
-            await refusal(scope, receive, send_with_headers)
+            await _worded(refusal, scope["path"])(scope, receive, send_with_headers)
             return
         scope.setdefault("state", {})["reader"] = reader
         await self._app(scope, _bounded(receive), send_with_headers)
 
-    def _refusal(self, scope: Scope) -> ASGIApp | None:
+    def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
         if scope["method"] not in _METHODS:
             return problems.plain(405, "the catalog is read with GET and queried with GET or POST")
@@ -98,7 +102,7 @@ class Guarded:
 
     def _reader_of(self, scope: Scope) -> Reader | None:
         given = Headers(scope=scope).get("authorization")
-        if given is None:
+        if given is None or (given == _NO_TOKEN and scope["path"].startswith(ICEBERG)):
             client = scope.get("client")
             return Reader(f"anonymous@{client[0]}") if client else ANONYMOUS
         scheme, _, text = given.partition(" ")
@@ -115,6 +119,15 @@ class Guarded:
         elif name.count(":") == 1:
             name = name.partition(":")[0]
         return name in self._hosts or _is_loopback(name)
+
+
+def _worded(refusal: JSONResponse, path: str) -> JSONResponse:
+    """The same refusal, in the words of the protocol that the path belongs to."""
+    if not path.startswith(ICEBERG):
+        return refusal
+    problem = orjson.loads(refusal.body)
+    headers = {k: v for k, v in refusal.headers.items() if not k.startswith("content-")}
+    return problems.iceberg(problem["status"], problem["detail"], headers)
 
 
 class BodyTooLarge(Exception):

@@ -88,3 +88,11 @@ class MeshView(Protocol):
     def lag(self, full_name: str) -> Lag | None:
         """Lag behind the streams' head; None when nothing was published."""
         ...
+
+    def tables(self) -> list[str]:
+        """Full names of the products that have an Iceberg table."""
+        ...
+
+    def table(self, full_name: str) -> tuple[str, dict[str, Any]] | None:
+        """Where the table's Iceberg metadata is, and what it says; None without a table."""
+        ...
