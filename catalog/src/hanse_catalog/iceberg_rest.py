@@ -104,10 +104,12 @@ def _loaded(catalog: Catalog, product: Product, reader: Reader) -> dict[str, Any
 
 def published_only(metadata: dict[str, Any]) -> dict[str, Any]:
     """The table's metadata with the main branch and what led to it, and nothing else."""
-    parents = {s["snapshot-id"]: s.get("parent-snapshot-id") for s in metadata.get("snapshots", ())}
+    parents: dict[int, int | None] = {
+        s["snapshot-id"]: s.get("parent-snapshot-id") for s in metadata.get("snapshots", ())
+    }
     kept: set[int] = set()
-    current = metadata.get("current-snapshot-id")
-    while current in parents and current not in kept:
+    current: int | None = metadata.get("current-snapshot-id")
+    while current is not None and current in parents and current not in kept:
         kept.add(current)
         current = parents[current]
     return {

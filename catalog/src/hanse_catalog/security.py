@@ -30,7 +30,7 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 ICEBERG = "/iceberg/"
-_NO_TOKEN = "Bearer None"  # what pyiceberg sends when it was given no token
+_ANONYMOUS_PYICEBERG = "Bearer None"  # what it sends when it was given no token
 MAX_BODY = 256 * 1024
 MAX_TARGET = 32 * 1024
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
@@ -102,7 +102,7 @@ class Guarded:
 
     def _reader_of(self, scope: Scope) -> Reader | None:
         given = Headers(scope=scope).get("authorization")
-        if given is None or (given == _NO_TOKEN and scope["path"].startswith(ICEBERG)):
+        if given is None or (given == _ANONYMOUS_PYICEBERG and scope["path"].startswith(ICEBERG)):
             client = scope.get("client")
             return Reader(f"anonymous@{client[0]}") if client else ANONYMOUS
         scheme, _, text = given.partition(" ")

@@ -116,8 +116,7 @@ def test_nothing_can_be_written(address: str) -> None:
 def test_duckdb_reads_the_files_that_the_metadata_names(address: str) -> None:
     tasks = list(client(address).load_table("d.p").scan().plan_files())
     paths = [task.file.file_path for task in tasks]
-    count = duckdb.sql(f"SELECT count(*) FROM read_parquet({paths!r})").fetchall()  # noqa: S608
-    assert count[0][0] >= 3
+    assert len(duckdb.read_parquet(paths)) >= 3
 
 
 def test_a_protected_product_needs_a_grant(root: Path, address: str) -> None:
