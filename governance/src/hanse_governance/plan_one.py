@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -87,7 +88,19 @@ def _planned(model: MeshModel, product: Product) -> tuple[Plan, list[Any] | None
         return Plan(refusal=_refusal(relocated(error, program, product))), None
     sink = next(iter(compiled.sinks.values()))
     columns = tuple((c.name, c.type.duckdb) for c in sink.columns)
-    return Plan(columns=columns, updates=not sink.relation.append), compiled.statements
+    text = _digest(compiled.statements, product)
+    return Plan(columns=columns, updates=not sink.relation.append, program=text), compiled.statements
+
+
+def _digest(statements: list[Any], product: Product) -> str:
+    """The program without its comments, and what the contract makes of it, in short."""
+    texts: list[str] = [sink_table(product)]
+    for statement in statements:
+        bare = statement.copy()
+        for node in bare.walk():
+            node.comments = None
+        texts.append(repr(bare))
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def _without_sink(program: Program, product: Product) -> str:

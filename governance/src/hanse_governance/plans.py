@@ -25,8 +25,8 @@ class Plan:
     of them whose values can be seen in it (a COUNT shows none), `filters` the pairs that decide which
     rows there are (conditions, joins, groupings). `fingerprints` are the rules in the text, normalised.
     `open_joins` are the pairs of tables that are joined without a bound in time. `updates` tells that rows
-    change after they were given. `refusal` is the planner's no; `failed` tells that the planner broke down,
-    and the refusal how.
+    change after they were given, `program` is the program's digest. `refusal` is the planner's no; `failed`
+    tells that the planner broke down, and the refusal how.
     """
 
     tables: tuple[str, ...] = ()
@@ -38,6 +38,7 @@ class Plan:
     fingerprints: tuple[str, ...] = ()
     open_joins: tuple[tuple[str, str], ...] = ()
     updates: bool = False
+    program: str = ""
     failed: bool = False
 
     def seen_in(self, column: str) -> tuple[tuple[str, str], ...]:
@@ -56,6 +57,7 @@ class Plan:
             "fingerprints": list(self.fingerprints),
             "open_joins": [list(pair) for pair in self.open_joins],
             "updates": self.updates,
+            "program": self.program,
             "failed": self.failed,
         }
 
@@ -73,6 +75,7 @@ class Plan:
             fingerprints=tuple(values["fingerprints"]),
             open_joins=tuple((p[0], p[1]) for p in values["open_joins"]),
             updates=values["updates"],
+            program=values["program"],
             failed=values["failed"],
         )
 

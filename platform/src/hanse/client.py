@@ -4,6 +4,8 @@ from hanse.client import Client
 
 catalog = Client("http://127.0.0.1:8321")
 orders = catalog.query("SELECT * FROM orders.orders_by_state WHERE state = :state", state="SP")
+catalog.at("orders.orders_by_state", "2026-01-31T12:00")   # as readers saw it then
+catalog.diff("orders.orders_by_state", 1, 2)               # between two publications
 orders.table            # a pyarrow.Table
 orders.to_pandas()      # or .to_polars(), .to_duckdb()
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+
+    from hanse.publish.comparison import Comparison
 
 __all__ = ["CatalogError", "Client", "Result"]
 
@@ -100,6 +105,44 @@ class Client:
             seen = [entry.partition("@") for entry in answer.headers.get("Hanse-Snapshots", "").split(", ")]
         snapshots = {name: snapshot for name, at, snapshot in seen if at}
         return Result(table, notes[b"hanse.truncated"] == b"true", snapshots)
+
+    def at(self, full_name: str, moment: datetime | str | int | None = None) -> Result:
+        """All rows of a product at a time (UTC without a zone), a publication's number or snapshot id, or now.
+
+        Raises CatalogError, also when the catalog leaves rows out.
+        """
+        name = ".".join(f'"{part}"' for part in full_name.replace("/", ".", 1).split(".", 1))
+        as_of = moment.isoformat() if isinstance(moment, datetime) else moment
+        found = self.query(f"SELECT * FROM {name}", as_of=None if as_of is None else str(as_of))  # noqa: S608
+        if found.truncated:
+            raise CatalogError(
+                "the product has more rows than the catalog gives at once",
+                where=full_name,
+                got=f"{found.table.num_rows:,} rows",
+                fix="query a part of it with `as_of`, or use `hanse product at`",
+            )
+        return found
+
+    def diff(
+        self, full_name: str, before: datetime | str | int, after: datetime | str | int, limit: int = 20
+    ) -> Comparison:
+        """Rows of a product that were added, removed and changed between two moments, `limit` of each kind.
+
+        Columns that only one side has are left out. Raises CatalogError.
+        """
+        import duckdb
+
+        from hanse.publish.comparison import compare
+
+        key = self.product(full_name)["contract"]["primary_key"]
+        sides = [self.at(full_name, moment).table for moment in (before, after)]
+        columns = [n for n in sides[1].column_names if n in sides[0].column_names]
+        with duckdb.connect() as con:
+            con.execute("SET TimeZone = 'UTC'")
+            for name, side in zip(("_before", "_after"), sides, strict=True):
+                con.register(name, side)
+            shared = [n for n in key if n in columns]
+            return compare(con, "FROM _before", "FROM _after", columns, shared, limit)
 
     def products(self, q: str = "") -> list[dict[str, Any]]:
         """Products that match the text, best first; all without a text."""
