@@ -77,6 +77,7 @@ class FromBuilder:
         self.window: str | None = None
         self.arrival: list[str] = []
         self.where: Any = None
+        self.bounds: Bounds | None = None
 
     # items
 
@@ -158,6 +159,8 @@ class FromBuilder:
         self.scope.bindings.append(binding)
         condition = self._condition(node, kind, binding)
         relation = self._time_rules(relation, binding, node, kind)
+        if self.bounds is not None:
+            relation, condition, kind = self._bucketed(relation, condition, kind, self.bounds)
         text = f" {kind} JOIN ({relation.sql}) {ref}"
         self.parts.append(text + (f" ON {condition}" if condition else ""))
         self.relations.append(relation)
@@ -207,6 +210,7 @@ class FromBuilder:
         """Window and interval joins: late rows, held-back rows, and which times stay times."""
         both = self.sources | relation.sources
         condition = node.args.get("on")
+        self.bounds = None
         if (
             relation.window
             and self.window
@@ -230,7 +234,7 @@ class FromBuilder:
                 self.closed.append(closed_test(f"coalesce({', '.join(ends)})", both))
             self.sources, self.window = both, "emitted"
             return relation
-        bounds = self._interval_bounds(condition, right, kind)
+        bounds = self.bounds = self._interval_bounds(condition, right, kind)
         relation = self.query.settle(relation)
         if bounds is not None and relation.sources and self.sources:
             self.query.note("interval join")
@@ -316,6 +320,37 @@ class FromBuilder:
                 f"({bounds.mine} IS NOT NULL OR {instant(bounds.right)} + {right + spare} <= {now})"
             )
 
+    def _bucketed(
+        self, relation: Relation, condition: str, kind: str, bounds: Bounds
+    ) -> tuple[Relation, str, str]:
+        """The join with stretches of time made equal, so that it compares only rows that are near in time.
+
+        A stretch is as long as the interval: a row of one side lies in one of them, and its partners reach
+        over two. The side whose rows may be padded is the one that is not doubled.
+        """
+        if bounds.low > bounds.high or kind == "FULL" or (kind == "RIGHT" and len(self.relations) > 1):
+            return relation, condition, kind
+        low, high = bounds.low - 1, bounds.high + 1
+        length = high - low
+        mine, other = bounds.mine, bounds.right
+        if kind == "RIGHT":
+            mine, other, low = other, mine, -high
+        near = instant(other.split(".", 1)[1])
+        first = f"CAST(floor(({near} + {low}) / {length}) AS BIGINT)"
+        doubled = self.relations[0] if kind == "RIGHT" else relation
+        sql = f"SELECT *, unnest([{first}, {first} + 1]) AS _near FROM ({doubled.sql})"
+        side = other.split(".", 1)[0]
+        test = f"{side}._near = CAST(floor({instant(mine)} / {length}) AS BIGINT)"
+        if kind == "RIGHT":
+            self.relations[0] = doubled.with_sql(sql)
+        else:
+            relation = doubled.with_sql(sql)
+        return (
+            relation,
+            f"{condition} AND {test}" if condition else test,
+            "INNER" if kind == "CROSS" else kind,
+        )
+
     # temporal and lookup joins
 
     def _temporal(self, node: exp.Table, kind: str, join: exp.Join) -> None:
@@ -360,17 +395,43 @@ class FromBuilder:
         binding: Binding, sources: frozenset[int],
     ) -> None:  # fmt: skip
         keys = self._key_tests(versions, ref, join.args["on"], binding)
-        when = f"_v.{versions.time}"
-        tests = [*keys, f"{when} <= {moment.sql}"]
-        if self.query.late == "drop":
-            tests.append(f"(_v._s < {left}._s OR {row_watermark(sources, '_v.')} < {instant(moment.sql)})")
-        picked = (
-            f"SELECT max_by(_v, struct_pack(t := {when}, s := _v._s)) AS r FROM ({versions.relation.sql}) _v "
-            f"WHERE {' AND '.join(tests)}"
-        )
         names = ", ".join(f"r.{column.sql} AS {column.sql}" for column in versions.relation.columns)
-        inner = f"SELECT {names} FROM ({picked}) WHERE r IS NOT NULL AND r._live"
+        pick = self._version(versions, left, keys, moment, sources)
+        inner = f"SELECT {names} FROM (SELECT {pick} AS r) WHERE r IS NOT NULL AND r._live"
         self.parts.append(f" {kind} JOIN LATERAL (SELECT * FROM ({inner}) {ref}) {ref} ON {condition}")
+
+    def _version(
+        self, versions: Versions, left: str, keys: list[str], moment: Value, sources: frozenset[int]
+    ) -> str:
+        """Join the last version at `moment` beside the left rows; returns its text, a struct or NULL.
+
+        A version is only unseen by a row that was emitted before it arrived, and such a version was late
+        itself: those few are compared one by one, all others by one pass in order of time.
+        """
+        near, text = self.query.alias(), versions.relation.sql
+        when = f"_v.{versions.time}"
+        late = f"{when} IS NOT NULL AND {instant(when)} <= {row_watermark(sources, '_v.')}"
+        drop = self.query.late == "drop" and bool(sources)
+        on_time = f"WHERE NOT ({late})" if drop else ""
+        by = ", ".join(f"_v.{quote(key)}" for key in versions.keys)
+        last = f"row_number() OVER (PARTITION BY {by}, {when} ORDER BY _v._s DESC) = 1"
+        tests = " AND ".join(key.replace("_v.", f"{near}.r.", 1) for key in keys)
+        self.parts.append(
+            f" ASOF LEFT JOIN (SELECT _v AS r FROM ({text}) _v {on_time} QUALIFY {last}) {near} "
+            f"ON {tests} AND {moment.sql} >= {near}.r.{versions.time}"
+        )
+        if not drop:
+            return f"{near}.r"
+        other = self.query.alias()
+        seen = f"(_v._s < {left}._s OR {row_watermark(sources, '_v.')} < {instant(moment.sql)})"
+        picked = (
+            f"SELECT max_by(_v, struct_pack(t := {when}, s := _v._s)) AS r FROM (SELECT * FROM ({text}) _v "
+            f"WHERE {late}) _v WHERE {' AND '.join([*keys, f'{when} <= {moment.sql}', seen])}"
+        )
+        self.parts.append(f" LEFT JOIN LATERAL ({picked}) {other} ON TRUE")
+        time = versions.time
+        order = [f"struct_pack(t := {one}.r.{time}, s := {one}.r._s)" for one in (near, other)]
+        return f"CASE WHEN {other}.r IS NULL OR {order[0]} > {order[1]} THEN {near}.r ELSE {other}.r END"
 
     def _key_tests(self, versions: Versions, ref: str, condition: Any, binding: Binding) -> list[str]:
         """The equalities on the version table's key, which pick the version."""

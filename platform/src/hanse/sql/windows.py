@@ -249,10 +249,20 @@ def untriggered(relation: Relation, time: str, keys: Iterable[str], sources: Ite
 
     Flink's sort and bounded OVER drop by the last time that fired, not by the watermark itself.
     """
-    mark = row_watermark(sources, "c.")
-    same = "".join(f" AND e.{key} IS NOT DISTINCT FROM c.{key}" for key in keys)
+    # A row that was not late itself and is no later than c's watermark came before c, so one pass in order of
+    # time finds the nearest such row. The late rows that it leaves are few, and compared with each other.
+    mark, names = row_watermark(sources, "c."), tuple(keys)
+    same = "".join(f" AND e.{key} IS NOT DISTINCT FROM c.{key}" for key in names)
+    listed = "".join(f", c.{key} AS {key}" for key in names)
+    at = f"epoch_us(c.{time})"
+    marked = f"SELECT c._s AS _s, {at} AS _u, {mark} AS _m{listed} FROM ({relation.sql}) c WHERE c.{time} IS NOT NULL"
+    late = "_u < (_m + 1) * 1000"
+    near = f"_l c ASOF JOIN (SELECT * FROM _marked WHERE NOT {late}) e ON (c._m + 1) * 1000 > e._u{same} WHERE e._u >= c._u"
+    rest = "SELECT * FROM _l WHERE _s NOT IN (SELECT _s FROM _near)"
     behind = (
-        f"SELECT c._s FROM (SELECT * FROM ({relation.sql}) c WHERE {instant('c.' + time)} <= {mark}) c "
-        f"JOIN ({relation.sql}) e ON e._s < c._s AND e.{time} >= c.{time} AND {instant('e.' + time)} <= {mark}{same}"
+        f"WITH _marked AS MATERIALIZED ({marked}), _l AS MATERIALIZED (SELECT * FROM _marked WHERE {late}), "
+        f"_near AS MATERIALIZED (SELECT c._s AS _s FROM {near}), _rest AS MATERIALIZED ({rest}) "
+        f"SELECT _s FROM _near UNION ALL "
+        f"SELECT c._s FROM _rest c JOIN _rest e ON e._s < c._s AND e._u >= c._u{same}"
     )
     return f"_s NOT IN ({behind})"
