@@ -9,6 +9,7 @@ from customers import events as e
 from customers.customer import Customer
 from customers.values import Address, EmailAddress
 from hanse.domain import Command, CommandRejected
+from hanse.domain.codec import as_stored, decoder
 from hanse.testing import given, rejected
 
 T = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -16,7 +17,9 @@ HOME = Address("Rua Alves 5", "01234", "sao paulo", "SP")
 AWAY = Address(None, "20000", "rio de janeiro", "RJ")
 EMAIL, OTHER = EmailAddress("ana@mail.example"), EmailAddress("ana@work.example")
 
-REGISTERED = e.CustomerRegistered(customer_id="c1", name="Ana", email=EMAIL, address=HOME, registered_at=T)
+REGISTERED = e.CustomerRegistered(
+    customer_id="c1", name="Ana", email=EMAIL, address=HOME, registered_at=T, lead_id=None
+)
 MOVED = e.CustomerAddressChanged(customer_id="c1", address=AWAY, previous_state="SP", changed_at=T)
 FORGOTTEN = e.CustomerForgotten(customer_id="c1", forgotten_at=T)
 
@@ -29,6 +32,15 @@ NOTE = c.TakeNote(customer_id="c1", note="likes crime", taken_at=T)
 
 def test_a_person_registers_once() -> None:
     given(Customer).when(REGISTER).then(REGISTERED).when(REGISTER).then(rejected("customer-registered-once"))
+
+
+def test_a_registration_stored_before_leads_were_known_is_read() -> None:
+    stored = {
+        "customer_id": "c1", "name": "Ana", "email": {"text": EMAIL.text},
+        "address": {"street": HOME.street, "postal_code": HOME.postal_code, "city": HOME.city, "state": "SP"},
+        "registered_at": T.isoformat(),
+    }  # fmt: skip
+    assert decoder(e.CustomerRegistered)(e.CustomerRegistered.upcasters[1](stored), as_stored) == REGISTERED
 
 
 def test_a_customer_moves() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hanse.domain import Command, CommandRejected, Event, Money
+from hanse.domain.codec import as_stored, decoder, encoder
 from hanse.testing import given, rejected
 from orders import commands as c
 from orders import events as e
@@ -32,6 +33,7 @@ PAY = c.ConfirmPayment(order_id="o1", confirmed_at=T + DAY, payments=PAYMENTS)
 SHIP = c.ShipOrder(order_id="o1", shipped_at=T + 2 * DAY)
 DELIVER = c.DeliverOrder(order_id="o1", delivered_at=T + 5 * DAY)
 CANCEL = c.CancelOrder(order_id="o1", cancelled_at=T + 3 * DAY, reason="canceled")
+REFUND = c.RefundPayment(order_id="o1", refunded_at=T + 4 * DAY)
 REVIEW = c.ReviewOrder(
     order_id="o1",
     review_id="r1",
@@ -48,6 +50,7 @@ PLACED = e.OrderPlaced(
     placed_at=T,
     estimated_delivery=T + 9 * DAY,
     items=(ITEM,),
+    managed=False,
 )
 PAID = e.PaymentConfirmed(order_id="o1", confirmed_at=T + DAY, payments=PAYMENTS, total=Money.of("67.80"))
 SHIPPED = e.OrderShipped(order_id="o1", shipped_at=T + 2 * DAY, on_credit=False)
@@ -55,6 +58,7 @@ ON_CREDIT = e.OrderShipped(order_id="o1", shipped_at=T + 2 * DAY, on_credit=True
 DELIVERED = e.OrderDelivered(order_id="o1", delivered_at=T + 5 * DAY)
 CANCELLED = e.OrderCancelled(order_id="o1", cancelled_at=T + 3 * DAY, reason="canceled", paid=False)
 REFUNDABLE = e.OrderCancelled(order_id="o1", cancelled_at=T + 3 * DAY, reason="canceled", paid=True)
+REFUNDED = e.PaymentRefunded(order_id="o1", refunded_at=T + 4 * DAY, total=Money.of("67.80"))
 REVIEWED = e.OrderReviewed(
     order_id="o1", customer_id="c1", review_id="r1", score=5, title=None, comment="lovely",
     requested_at=T + 6 * DAY, answered_at=T + 7 * DAY,
@@ -68,7 +72,8 @@ STATES: dict[str, list[Event]] = {
     "on credit": [PLACED, ON_CREDIT],
     "delivered": [PLACED, PAID, SHIPPED, DELIVERED],
     "cancelled": [PLACED, CANCELLED],
-    "refunded": [PLACED, PAID, REFUNDABLE],
+    "refundable": [PLACED, PAID, REFUNDABLE],
+    "refunded": [PLACED, PAID, REFUNDED],
     "reviewed": [PLACED, PAID, SHIPPED, DELIVERED, REVIEWED],
 }
 NO_PAYMENT, NO_SHIPPING, NO_DELIVERY = "payment-after-cancel", "ship-after-cancel", "deliver-after-cancel"
@@ -77,14 +82,17 @@ ANSWERS: list[tuple[Command, dict[str, Any]]] = [
     # "" stands for every state that is not named
     (PLACE, {"unknown": PLACED, "": "order-placed-once"}),
     (PAY, {"unknown": "order-known", "placed": PAID, "on credit": PAID, "cancelled": NO_PAYMENT,
-           "refunded": NO_PAYMENT, "": "payment-confirmed-once"}),
-    (SHIP, {"unknown": "order-known", "placed": ON_CREDIT, "approved": SHIPPED, "cancelled": NO_SHIPPING,
-            "refunded": NO_SHIPPING, "": "ship-once"}),
+           "refundable": NO_PAYMENT, "": "payment-confirmed-once"}),
+    (SHIP, {"unknown": "order-known", "placed": ON_CREDIT, "approved": SHIPPED, "refunded": "ship-after-refund",
+            "cancelled": NO_SHIPPING, "refundable": NO_SHIPPING, "": "ship-once"}),
     (DELIVER, {"unknown": "order-known", "shipped": DELIVERED, "on credit": DELIVERED,
                "delivered": "deliver-once", "reviewed": "deliver-once", "cancelled": NO_DELIVERY,
-               "refunded": NO_DELIVERY, "": "deliver-before-shipping"}),
+               "refundable": NO_DELIVERY, "": "deliver-before-shipping"}),
     (CANCEL, {"unknown": "order-known", "placed": CANCELLED, "on credit": CANCELLED, "approved": REFUNDABLE,
-              "shipped": REFUNDABLE, "delivered": TOO_LATE, "reviewed": TOO_LATE, "": "cancel-once"}),
+              "refunded": CANCELLED, "shipped": REFUNDABLE, "delivered": TOO_LATE, "reviewed": TOO_LATE, "": "cancel-once"}),
+    (REFUND, {"unknown": "order-known", "approved": REFUNDED, "shipped": REFUNDED, "refundable": REFUNDED,
+              "refunded": "refund-once", "delivered": "refund-after-delivery",
+              "reviewed": "refund-after-delivery", "": "refund-unpaid"}),
     (REVIEW, {"unknown": "order-known", "reviewed": "review-once", "": REVIEWED}),
 ]  # fmt: skip
 TABLE = [
@@ -110,6 +118,18 @@ def test_every_command_in_every_state(state: str, command: Command, answer: Even
 )  # fmt: skip
 def test_an_order_is_placed_whole(command: Command, rule: str) -> None:
     given(Order).when(command).then(rejected(rule))
+
+
+def test_we_fulfil_small_orders_only() -> None:
+    items = tuple(replace(ITEM, number=n) for n in range(1, 5))
+    given(Order).when(replace(PLACE, items=items, managed=True)).then(rejected("managed-order-small"))
+    given(Order).when(replace(PLACE, managed=True)).then(replace(PLACED, managed=True))
+
+
+def test_an_order_stored_before_there_were_managed_ones_is_read() -> None:
+    body = encoder(e.OrderPlaced)(PLACED, as_stored)
+    del body["managed"]
+    assert decoder(e.OrderPlaced)(e.OrderPlaced.upcasters[1](body), as_stored) == PLACED
 
 
 def test_currencies_are_not_mixed_in_an_order() -> None:

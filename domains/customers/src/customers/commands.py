@@ -10,13 +10,14 @@ from hanse.domain import Command, command
 
 @command
 class RegisterCustomer(Command):
-    """Make a person a customer."""
+    """Make a person a customer; `lead_id` tells which lead they were."""
 
     customer_id: str
     address: Address
     registered_at: datetime
     name: str | None = None
     email: EmailAddress | None = None
+    lead_id: str | None = None
 
 
 @command

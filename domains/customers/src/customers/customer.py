@@ -34,6 +34,7 @@ class Customer(Aggregate, name="customer", identity="customer_id"):
                 email=command.email,
                 address=command.address,
                 registered_at=command.registered_at,
+                lead_id=command.lead_id,
             )
         ]
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from customers.values import Address, EmailAddress
-from hanse.domain import Event, PersonalText, event
+from hanse.domain import Event, PersonalText, event, upcaster
 
 
-@event("CustomerRegistered", subject="customer_id")
+@event("CustomerRegistered", version=2, subject="customer_id")
 class CustomerRegistered(Event):
-    """A person became a customer."""
+    """A person became a customer. Version 1 did not say which lead they were."""
 
     customer_id: str
     name: PersonalText
     email: EmailAddress | None
     address: Address
     registered_at: datetime
+    lead_id: str | None
+
+
+@upcaster(CustomerRegistered, 1)
+def _no_lead(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "lead_id": None}
 
 
 @event("CustomerAddressChanged", subject="customer_id")

@@ -24,6 +24,7 @@ def customer_registered(event: e.CustomerRegistered, _: Customer, __: Envelope) 
             "email": _text(event.email),
             **_address(event.address),
             "registered_at": event.registered_at,
+            "lead_id": event.lead_id,
         },
     )
 

@@ -67,6 +67,8 @@ def _delivery(seed: int, number: int, at: datetime) -> Iterator[_Step]:
 
 
 def _reservations(plot: OrderPlot) -> Iterator[_Step]:
+    if plot.managed:
+        return
     for box in plot.boxes:
         name = f"simulator/inventory/{plot.seed}/{plot.number}/{box.product_id}"
         stock, order = _stock(box), plot.order_id

@@ -10,7 +10,7 @@ from orders.values import Item, Payment
 
 @command
 class PlaceOrder(Command):
-    """Order these items."""
+    """Order these items. A `managed` order is fulfilled by us, and not by whoever places it."""
 
     order_id: str
     customer_id: str
@@ -18,6 +18,7 @@ class PlaceOrder(Command):
     placed_at: datetime
     items: tuple[Item, ...]
     estimated_delivery: datetime | None = None
+    managed: bool = False
 
 
 @command
@@ -52,6 +53,14 @@ class CancelOrder(Command):
     order_id: str
     cancelled_at: datetime
     reason: str
+
+
+@command
+class RefundPayment(Command):
+    """Give the customer back what was paid for an order that will not be delivered."""
+
+    order_id: str
+    refunded_at: datetime
 
 
 @command

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from hanse.domain import Event, Money, PersonalText, event
+from hanse.domain import Event, Money, PersonalText, event, upcaster
 from orders.values import Item, Payment
 
 
-@event("OrderPlaced")
+@event("OrderPlaced", version=2)
 class OrderPlaced(Event):
-    """A customer placed an order."""
+    """A customer placed an order. Version 1 knew no managed orders."""
 
     order_id: str
     customer_id: str
@@ -18,6 +19,12 @@ class OrderPlaced(Event):
     placed_at: datetime
     estimated_delivery: datetime | None
     items: tuple[Item, ...]
+    managed: bool
+
+
+@upcaster(OrderPlaced, 1)
+def _not_managed(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "managed": False}
 
 
 @event("PaymentConfirmed")
@@ -55,6 +62,15 @@ class OrderCancelled(Event):
     cancelled_at: datetime
     reason: str
     paid: bool
+
+
+@event("PaymentRefunded")
+class PaymentRefunded(Event):
+    """The customer has the money back."""
+
+    order_id: str
+    refunded_at: datetime
+    total: Money
 
 
 @event("OrderReviewed", subject="customer_id")

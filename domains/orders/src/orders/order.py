@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hanse.domain import Aggregate, Money, applies, decides, require
+from hanse.domain import Aggregate, CommandRejected, Money, applies, decides, require
 from orders import commands as c
 from orders import events as e
-from orders.values import state_code
+from orders.values import MOST_MANAGED, state_code
 
 NOTHING = Money.of(0)
 CANCELLATION_REASONS = ("canceled", "unavailable")
@@ -26,6 +26,7 @@ class Order(Aggregate, name="order", identity="order_id"):
         self.customer_id = ""
         self.customer_state = ""
         self.status = "unknown"
+        self.managed = False
         self.item_count = 0
         self.items_total = self.freight_total = NOTHING
         self.paid_total: Money | None = None
@@ -34,6 +35,7 @@ class Order(Aggregate, name="order", identity="order_id"):
         self.shipped_at: datetime | None = None
         self.delivered_at: datetime | None = None
         self.cancelled_at: datetime | None = None
+        self.refunded_at: datetime | None = None
         self.estimated_delivery: datetime | None = None
         self.reviews: tuple[str, ...] = ()
         self.review_score: int | None = None
@@ -47,6 +49,11 @@ class Order(Aggregate, name="order", identity="order_id"):
         require(len(set(numbers)) == len(numbers), "item-numbers-differ", "two items have the same number")
         currencies = {m.currency for item in command.items for m in (item.price, item.freight)}
         require(len(currencies) == 1, "order-one-currency", "an order is in one currency")
+        require(
+            not command.managed or len(command.items) <= MOST_MANAGED,
+            "managed-order-small",
+            f"we fulfil orders of at most {MOST_MANAGED} items",
+        )
         return [
             e.OrderPlaced(
                 order_id=command.order_id,
@@ -55,6 +62,7 @@ class Order(Aggregate, name="order", identity="order_id"):
                 placed_at=command.placed_at,
                 estimated_delivery=command.estimated_delivery,
                 items=command.items,
+                managed=command.managed,
             )
         ]
 
@@ -80,6 +88,7 @@ class Order(Aggregate, name="order", identity="order_id"):
         self._require_placed()
         require(self.status != "cancelled", "ship-after-cancel", "a cancelled order is not shipped")
         require(self.shipped_at is None, "ship-once", "the order was shipped before")
+        require(self.refunded_at is None, "ship-after-refund", "a refunded order is not shipped")
         require(
             self.placed_at is not None and command.shipped_at >= self.placed_at,
             "ship-before-purchase",
@@ -122,9 +131,20 @@ class Order(Aggregate, name="order", identity="order_id"):
                 order_id=self.order_id,
                 cancelled_at=command.cancelled_at,
                 reason=command.reason,
-                paid=self.paid_total is not None,
+                paid=self.paid_total is not None and self.refunded_at is None,
             )
         ]
+
+    @decides(c.RefundPayment)
+    def refund(self, command: c.RefundPayment) -> list[e.PaymentRefunded]:
+        """What was paid for an order that has not arrived can be given back, once."""
+        self._require_placed()
+        require(self.refunded_at is None, "refund-once", "the payment was refunded before")
+        require(self.delivered_at is None, "refund-after-delivery", "a delivered order is not refunded")
+        total = self.paid_total
+        if total is None:
+            raise CommandRejected("refund-unpaid", "nothing was paid")
+        return [e.PaymentRefunded(order_id=self.order_id, refunded_at=command.refunded_at, total=total)]
 
     @decides(c.ReviewOrder)
     def review(self, command: c.ReviewOrder) -> list[e.OrderReviewed]:
@@ -159,7 +179,7 @@ class Order(Aggregate, name="order", identity="order_id"):
     def _placed(self, event: e.OrderPlaced) -> None:
         self.order_id, self.customer_id = event.order_id, event.customer_id
         self.customer_state = event.customer_state
-        self.status = "placed"
+        self.status, self.managed = "placed", event.managed
         self.placed_at, self.estimated_delivery = event.placed_at, event.estimated_delivery
         self.item_count = len(event.items)
         currency = event.items[0].price.currency
@@ -183,6 +203,10 @@ class Order(Aggregate, name="order", identity="order_id"):
     @applies(e.OrderCancelled)
     def _cancelled(self, event: e.OrderCancelled) -> None:
         self.status, self.cancelled_at = "cancelled", event.cancelled_at
+
+    @applies(e.PaymentRefunded)
+    def _refunded(self, event: e.PaymentRefunded) -> None:
+        self.refunded_at = event.refunded_at
 
     @applies(e.OrderReviewed)
     def _reviewed(self, event: e.OrderReviewed) -> None:

@@ -25,6 +25,7 @@ def order_placed(event: e.OrderPlaced, order: Order, _: Envelope) -> Iterator[Pu
             "placed_at": event.placed_at,
             "estimated_delivery": event.estimated_delivery,
             **totals,
+            "managed": event.managed,
         },
     )
     for item in event.items:
@@ -40,6 +41,7 @@ def order_placed(event: e.OrderPlaced, order: Order, _: Envelope) -> Iterator[Pu
                 "sold_at": event.placed_at,
                 "price": item.price.amount,
                 "freight": item.freight.amount,
+                "managed": event.managed,
             },
         )
 
@@ -59,6 +61,7 @@ def payment_confirmed(event: e.PaymentConfirmed, order: Order, _: Envelope) -> I
             "main_type": largest.type,
             "installments": largest.installments,
             "total": event.total.amount,
+            "managed": order.managed,
         },
     )
 
@@ -106,6 +109,21 @@ def order_cancelled(event: e.OrderCancelled, order: Order, _: Envelope) -> Itera
             "cancelled_at": event.cancelled_at,
             "reason": event.reason,
             "paid": event.paid,
+            "managed": order.managed,
+        },
+    )
+
+
+@integration.publishes(e.PaymentRefunded)
+def payment_refunded(event: e.PaymentRefunded, order: Order, _: Envelope) -> Iterator[Publish]:
+    """How much went back."""
+    yield Publish(
+        "payment_refunded",
+        {
+            "order_id": event.order_id,
+            "customer_id": order.customer_id,
+            "refunded_at": event.refunded_at,
+            "total": event.total.amount,
         },
     )
 
@@ -127,7 +145,13 @@ def order_reviewed(event: e.OrderReviewed, order: Order, _: Envelope) -> Iterato
 
 
 @integration.publishes(
-    e.OrderPlaced, e.PaymentConfirmed, e.OrderShipped, e.OrderDelivered, e.OrderCancelled, e.OrderReviewed
+    e.OrderPlaced,
+    e.PaymentConfirmed,
+    e.OrderShipped,
+    e.OrderDelivered,
+    e.OrderCancelled,
+    e.PaymentRefunded,
+    e.OrderReviewed,
 )
 def order_state(_: object, order: Order, envelope: Envelope) -> Iterator[Publish]:
     """The whole order as it is now."""

@@ -50,6 +50,7 @@ def _life(plot: OrderPlot) -> Iterator[_Step]:
             placed_at=plot.placed_at,
             estimated_delivery=plot.placed_at + PROMISED,
             items=items,
+            managed=plot.managed,
         ),
         "place",
     )
@@ -57,6 +58,8 @@ def _life(plot: OrderPlot) -> Iterator[_Step]:
         yield plot.paid_at, _payment(draw, plot.order_id, plot.paid_at, items), "pay"
     if plot.cancelled_at is not None:
         yield from _cancelled(draw, plot, plot.cancelled_at, items)
+    if plot.managed:
+        return
     if plot.shipped_at is not None:
         yield plot.shipped_at, ShipOrder(order_id=plot.order_id, shipped_at=plot.shipped_at), "ship"
     if plot.delivered_at is not None:

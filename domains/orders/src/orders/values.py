@@ -6,6 +6,8 @@ from hanse.domain import Money, ValueObject, require, value
 
 MOST = 9_999
 """Of items in an order and of instalments: what the topics' 32-bit fields hold, and no order has."""
+MOST_MANAGED = 3
+"""Items of an order that we fulfil ourselves: its saga has a step for each."""
 PAYMENT_TYPES = frozenset({"credit_card", "boleto", "voucher", "debit_card"})
 
 

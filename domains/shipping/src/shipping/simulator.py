@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from hanse.domain import Command
 from hanse.domain.demo import Timed, arrivals
-from hanse.domain.plot import ORIGINS, PROMISED, OrderPlot, order_plots
+from hanse.domain.plot import ORIGINS, PROMISED, LeadPlot, OrderPlot, lead_plots, order_plots
 from shipping.commands import (
     CallOffShipment,
     DeliverShipment,
@@ -38,10 +39,9 @@ def _delay(draw: random.Random) -> timedelta:
 
 
 def _life(plot: OrderPlot) -> Iterator[_Step]:
-    if plot.paid_at is None or not plot.boxes:
+    if plot.paid_at is None or not plot.boxes or plot.managed:
         return
-    shipment = f"shipment-{plot.seed}-{plot.number:06d}"
-    name = f"simulator/shipping/{plot.seed}/{plot.number}"
+    shipment, name = plot.parcel, f"simulator/shipping/{plot.seed}/{plot.number}"
     plan = PlanShipment(
         shipment_id=shipment,
         order_id=plot.order_id,
@@ -54,6 +54,11 @@ def _life(plot: OrderPlot) -> Iterator[_Step]:
     yield plot.paid_at, plan, f"{name}/plan"
     if (at := plot.cancelled_at) is not None:
         yield at, CallOffShipment(shipment_id=shipment, called_off_at=at), f"{name}/call-off"
+    yield from _carried(plot, name)
+
+
+def _carried(plot: OrderPlot, name: str) -> Iterator[_Step]:
+    shipment = plot.parcel
     if (at := plot.shipped_at) is not None:
         yield at, HandOverShipment(shipment_id=shipment, handed_over_at=at), f"{name}/hand-over"
     if (at := plot.delivered_at) is not None:
@@ -65,3 +70,32 @@ def _life(plot: OrderPlot) -> Iterator[_Step]:
             yield found, DeliverShipment(shipment_id=shipment, delivered_at=found), f"{name}/found"
     if (at := plot.returned_at) is not None:
         yield at, ReturnShipment(shipment_id=shipment, returned_at=at), f"{name}/return"
+
+
+def respond(seed: int, days: int = 30) -> Iterator[Timed]:
+    """What carriers do about the shipments that sagas have asked for, in the order of arrival.
+
+    Each message counts as a row of the file `simulator/carriers`.
+    """
+    draw = random.Random(f"{seed}/carriers")  # noqa: S311
+    orders = (
+        (plot.placed_at, _carried(plot, f"simulator/carriers/{plot.order_id}"))
+        for plot in order_plots(seed, days)
+        if plot.managed and plot.boxes
+    )
+    welcomes = ((plot.captured_at, _welcomed(plot)) for plot in lead_plots(seed, days))
+    lives = heapq.merge(orders, welcomes, key=_begins)
+    return arrivals(draw, "simulator/carriers", lives, _delay)
+
+
+def _begins(life: tuple[datetime, Iterable[_Step]]) -> datetime:
+    return life[0]
+
+
+def _welcomed(plot: LeadPlot) -> Iterator[_Step]:
+    if plot.won_at is None:
+        return
+    parcel, name = plot.parcel, f"simulator/carriers/{plot.lead_id}"
+    taken, arrived = plot.won_at + timedelta(days=1), plot.won_at + timedelta(days=4)
+    yield taken, HandOverShipment(shipment_id=parcel, handed_over_at=taken), f"{name}/hand-over"
+    yield arrived, DeliverShipment(shipment_id=parcel, delivered_at=arrived), f"{name}/deliver"

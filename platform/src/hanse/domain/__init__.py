@@ -19,7 +19,7 @@ from hanse.domain.messages import (
 )
 from hanse.domain.saga import Backoff, Fact, Facts, Saga, Send, Step, When
 from hanse.domain.service import Accepted, ApplicationService, Rejected, Request, RetryPolicy
-from hanse.domain.values import Money
+from hanse.domain.values import Money, moment_of
 from hanse.errors import CommandRejected
 from hanse.model.envelope import Envelope
 
@@ -52,6 +52,7 @@ __all__ = [
     "decides",
     "event",
     "load",
+    "moment_of",
     "require",
     "upcaster",
     "value",

@@ -230,12 +230,17 @@ def olist_streams(mesh: Mesh, directory: Path) -> dict[str, Iterator[Timed]]:
     """For each domain that can read the Olist files, its stream from that folder. Raises ConfigError."""
     if not directory.is_dir():
         raise ConfigError("the folder of input files does not exist", where=str(directory))
-    return {name: module.olist(directory) for name, module in _demos(mesh, "olist").items()}
+    return {name: module.olist(directory) for name, module in _required(mesh, "olist").items()}
 
 
 def simulated_streams(mesh: Mesh, seed: int, days: int = 30) -> dict[str, Iterator[Timed]]:
     """For each domain that can play the business, its stream. The same seed gives the same streams."""
-    return {name: module.simulate(seed, days) for name, module in _demos(mesh, "simulate").items()}
+    return {name: module.simulate(seed, days) for name, module in _required(mesh, "simulate").items()}
+
+
+def responding_streams(mesh: Mesh, seed: int, days: int = 30) -> dict[str, Iterator[Timed]]:
+    """For each domain of which sagas ask something, what the simulated world does about it, if any."""
+    return {name: module.respond(seed, days) for name, module in _demos(mesh, "respond").items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +330,11 @@ def _demos(mesh: Mesh, function: str) -> dict[str, ModuleType]:
         module = load_module(domain, "demo")
         if module is not None and hasattr(module, function):
             found[domain.name] = module
+    return found
+
+
+def _required(mesh: Mesh, function: str) -> dict[str, ModuleType]:
+    found = _demos(mesh, function)
     if not found:
         raise ConfigError(
             f"no domain of the mesh has a demo with {function!r}", where=str(mesh.settings.root)

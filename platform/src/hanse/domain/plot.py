@@ -16,6 +16,8 @@ from hanse.domain.demo import SHOPPERS_A_DAY, SIMULATED_FROM, Shopper, shopper, 
 
 ORDERS_A_DAY = 100
 LEADS_A_DAY = 10
+MANAGED = 20
+"""One order in so many is fulfilled by the shop itself."""
 PROMISED = timedelta(days=12)
 """Within this time after the order a box is promised to be at the door."""
 CARRIERS = ("north-star", "river-line", "quick-wheels")
@@ -77,6 +79,16 @@ class OrderPlot:
     def order_id(self) -> str:
         """The order's id, the same in every domain."""
         return f"order-{self.seed}-{self.number:06d}"
+
+    @property
+    def managed(self) -> bool:
+        """Whether the shop fulfils it itself, by asking the others; they then do nothing unasked."""
+        return self.number % MANAGED == 0
+
+    @property
+    def parcel(self) -> str:
+        """What the carrier knows it by."""
+        return f"fulfil-{self.order_id}" if self.managed else f"shipment-{self.seed}-{self.number:06d}"
 
     def chance(self, who: str) -> random.Random:
         """Chance of one's own for what only `who` does with this order."""
@@ -140,6 +152,11 @@ class LeadPlot:
     qualified_at: datetime | None
     won_at: datetime | None
     discarded_at: datetime | None
+
+    @property
+    def parcel(self) -> str:
+        """What the carrier knows the welcome box by."""
+        return f"fulfil-welcome-{self.shopper.customer_id}"
 
 
 _LEAD_ORIGINS = ("organic_search", "paid_search", "social", "email", "referral")

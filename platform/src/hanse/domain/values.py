@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from hanse.domain.messages import ValueObject, require, value
@@ -69,3 +70,9 @@ def _exact(amount: object) -> Decimal:
 
 def _same(left: str, right: str) -> None:
     require(left == right, "money-currency", f"amounts in {left} and {right} cannot be added")
+
+
+def moment_of(text: str) -> datetime:
+    """The moment that a record's value gives as text; without an offset it is UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
