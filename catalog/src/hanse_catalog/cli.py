@@ -198,6 +198,31 @@ def _cell(value: Any) -> Any:
     return Text(str(value))
 
 
+def mcp(
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="HANSE_TOKEN", help="An access token; without one, public products only."),
+    ] = None,
+) -> None:
+    """Serve the catalog to an assistant over standard input and output (Model Context Protocol)."""
+    from hanse.bootstrap import Mesh
+
+    from .access import ANONYMOUS
+    from .audit import Audit
+    from .catalog import Catalog
+    from .mcp_server import mcp_server
+    from .meshview import HanseView
+    from .sql.pool import PoolSettings
+
+    with Mesh.open() as mesh:
+        reader = _tokens().reader(token) if token else ANONYMOUS
+        if reader is None:
+            raise ConfigError("the access token is unknown, expired or revoked", fix="see `hanse token list`")
+        audit = Audit(mesh.settings.data / "audit.db")
+        catalog = Catalog(HanseView(mesh), PoolSettings.from_environment(), audit=audit)
+        asyncio.run(mcp_server(catalog, reader).run_stdio_async())
+
+
 def audit(
     product: Annotated[str | None, typer.Option(help="Only readings of this product.")] = None,
     reader: Annotated[str | None, typer.Option(help="Only readings of this person.")] = None,

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "registry": ("hanse.cli.registry:app", "Serve the schema registry."),
     "kafka": ("hanse.cli.kafka:app", "Run an Apache Kafka broker without Docker."),
     "sql": ("hanse_catalog.cli:sql", "Query published products."),
+    "mcp": ("hanse_catalog.cli:mcp", "Serve the catalog to an assistant (MCP)."),
     "audit": ("hanse_catalog.cli:audit", "Show who read which products."),
     "token": ("hanse_catalog.cli:token", "Issue and revoke access tokens of the catalog."),
 }
