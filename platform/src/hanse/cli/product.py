@@ -76,11 +76,19 @@ def show(name: Name, as_json: Json = False) -> None:
 @app.command()
 def run(
     names: Annotated[list[str] | None, typer.Argument(help="Products; all when none is named.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Own one product and publish what comes, until stopped.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read the streams to their heads, project, check and publish."""
     from hanse.runtime import in_order, run_product
 
+    if follow:
+        if len(names or []) != 1:
+            raise typer.BadParameter("--follow wants one product")
+        _follow((names or [""])[0], as_json=as_json)
+        return
     with Mesh.open() as mesh:
         wanted = [find_product(mesh, name) for name in names or []] or in_order(mesh.model)
         failed = False
@@ -99,6 +107,29 @@ def run(
                 table("Runs", rows)
     if failed:
         raise typer.Exit(1)
+
+
+def _follow(name: str, *, as_json: bool) -> None:
+    """Follow until SIGTERM or Ctrl-C; one line a publication, with the lag that is left."""
+    from hanse.runtime import ProductRun
+    from hanse.runtime.keep import told_to_dagster
+    from hanse.runtime.live import follow
+    from hanse.runtime.serve import stop_on_signal
+
+    stop = stop_on_signal()
+    with Mesh.open() as mesh, told_to_dagster(mesh) as told:
+
+        def show(run: ProductRun) -> None:
+            told(run)
+            row = run.summary()
+            line = (
+                json.dumps(row, default=str)
+                if as_json
+                else "  ".join(f"{k}: {text(v)}" for k, v in row.items())
+            )
+            typer.echo(line)
+
+        follow(mesh, find_product(mesh, name).full_name, stop, show)
 
 
 @app.command()

@@ -17,9 +17,12 @@ def up(
         bool, typer.Option(help="Serve the schema registry too, on port 8081, to any Confluent client.")
     ] = False,
     products: Annotated[bool, typer.Option(help="Run the products whose streams have moved.")] = True,
+    live: Annotated[
+        bool, typer.Option("--live", help="Publish what comes at once; Dagster shows it and runs nothing.")
+    ] = False,
 ) -> None:
     """Serve the catalog and keep the products up to date."""
     from hanse.runtime import serve
 
     with Mesh.open() as mesh:
-        serve.up(mesh, dagster=dagster, registry=registry, products=products)
+        serve.up(mesh, dagster=dagster, registry=registry, products=products, live=live)

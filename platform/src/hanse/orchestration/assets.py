@@ -4,6 +4,7 @@ An asset's run is the same `run_product` that the command line calls, so Dagster
 schedules and memory of what happened, and nothing to what a product is.
 """
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,10 @@ from hanse.runtime import ProductRun, check_names, lag, preview, run_product
 from hanse.settings import find_root
 
 LAG_INTERVAL_SECONDS = 30
+LIVE = "HANSE_LIVE"
+"""Set where another process keeps the products live: Dagster shows what it reports and starts no runs itself."""
+
+_AUTOMATION = dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
 
 
 def definitions(file: str) -> dg.Definitions:
@@ -45,13 +50,14 @@ def _domain_of(file: Path, model: MeshModel) -> Domain:
     )
 
 
-def _key(full_name: str) -> dg.AssetKey:
+def key_of(full_name: str) -> dg.AssetKey:
+    """The asset of a topic or product."""
     return dg.AssetKey(full_name.split("."))
 
 
 def _topic_spec(topic: Topic) -> dg.AssetSpec:
     text = f"Topic {topic.full_name}, keyed by {', '.join(topic.key)}; {topic.kind}."
-    return dg.AssetSpec(_key(topic.full_name), description=text, group_name=topic.domain, kinds={"kafka"})
+    return dg.AssetSpec(key_of(topic.full_name), description=text, group_name=topic.domain, kinds={"kafka"})
 
 
 def _freshness(product: Product) -> dg.FreshnessPolicy | None:
@@ -60,20 +66,19 @@ def _freshness(product: Product) -> dg.FreshnessPolicy | None:
 
 
 def _asset(product: Product, root: Path) -> dg.AssetsDefinition:
-    key = _key(product.full_name)
+    key = key_of(product.full_name)
     names = check_names(product.contract)
 
     @dg.asset(
         key=key,
-        deps=[_key(name) for name in product.inputs],
+        deps=[key_of(name) for name in product.inputs],
         description=product.purpose,
         group_name=product.domain,
         kinds={"duckdb", "iceberg"},
         tags=dict.fromkeys(product.tags, ""),
         owners=[product.owner.email] if product.owner.email else [],
         freshness_policy=_freshness(product),
-        automation_condition=dg.AutomationCondition.eager()
-        & dg.AutomationCondition.all_deps_blocking_checks_passed(),
+        automation_condition=None if LIVE in os.environ else _AUTOMATION,
         check_specs=[dg.AssetCheckSpec(name, asset=key, blocking=True) for name in names],
         output_required=False,
     )
@@ -90,16 +95,17 @@ def _publish(
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     with Mesh.open(root) as mesh:
         run = run_product(mesh, product.full_name, progress=context.log.info)
-        metadata = _metadata(run, preview(mesh, product.full_name))
+        metadata = metadata_of(run, preview(mesh, product.full_name))
         if not run.rejected:
             yield dg.MaterializeResult(metadata=metadata)
-        yield from _checks(run, names)
+        yield from results_of(run, names)
         if run.rejected:
             raise dg.Failure(str(run.rejected), metadata=metadata, allow_retries=False)
 
 
-def _metadata(run: ProductRun, shown: str) -> dict[str, dg.MetadataValue]:
-    return {
+def metadata_of(run: ProductRun, shown: str = "") -> dict[str, dg.MetadataValue]:
+    """What Dagster shows beside a materialisation; `shown` are some rows in Markdown."""
+    found: dict[str, dg.MetadataValue] = {
         "dagster/row_count": dg.MetadataValue.int(run.rows),
         "records read": dg.MetadataValue.int(run.records),
         "records set aside": dg.MetadataValue.int(run.poison),
@@ -107,11 +113,12 @@ def _metadata(run: ProductRun, shown: str) -> dict[str, dg.MetadataValue]:
         "offsets": dg.MetadataValue.json(run.offsets),
         "snapshot": dg.MetadataValue.text(str(run.snapshot_id)),
         "checks": dg.MetadataValue.text(f"{sum(c.passed for c in run.checks)} of {len(run.checks)} passed"),
-        "preview": dg.MetadataValue.md(shown),
     }
+    return found | ({"preview": dg.MetadataValue.md(shown)} if shown else {})
 
 
-def _checks(run: ProductRun, names: tuple[str, ...]) -> Iterator[dg.AssetCheckResult]:
+def results_of(run: ProductRun, names: tuple[str, ...]) -> Iterator[dg.AssetCheckResult]:
+    """A result for each of the contract's checks."""
     results = {check.name: check for check in run.checks}
     for name in names:
         check = results.get(name)
@@ -150,12 +157,15 @@ def _lag_sensor(domain: Domain, products: list[Product], root: Path) -> dg.Senso
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def behind() -> Iterator[dg.RunRequest | dg.SkipReason]:
+        if LIVE in os.environ:
+            yield dg.SkipReason("the products are live: their process publishes what comes")
+            return
         with Mesh.open(root) as mesh:
             found = {p.full_name: lag(mesh, p.full_name) for p in products}
         waiting = {name: position for name, position in found.items() if position.records}
         if not waiting:
             yield dg.SkipReason("every product has published its streams' heads")
         for name, position in waiting.items():
-            yield dg.RunRequest(run_key=f"{name}@{position.head}", asset_selection=[_key(name)])
+            yield dg.RunRequest(run_key=f"{name}@{position.head}", asset_selection=[key_of(name)])
 
     return behind

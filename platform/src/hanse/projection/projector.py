@@ -166,8 +166,14 @@ class Projector:
                 raise relocated(error, self.program, self.product) from error
         return self._engine
 
-    def run_to_head(self, progress: Progress | None = None, *, max_batch: int = 100_000) -> RunReport:
-        """Apply everything up to the ends that the topics have now.
+    def run_to_head(
+        self,
+        progress: Progress | None = None,
+        *,
+        max_batch: int = 100_000,
+        until: Callable[[], bool] | None = None,
+    ) -> RunReport:
+        """Apply everything up to the ends that the inputs have now, or until `until()` holds after a batch.
 
         `progress(done, total)` is called after each batch with records read. Raises HistoryLost when a topic
         was made again or records to read are gone, ProjectionError when more records had to be set aside than
@@ -186,6 +192,8 @@ class Projector:
                 self._apply(batch, report)
                 if progress is not None:
                     progress(report.records, total)
+                if until is not None and until():
+                    break
         report.offsets = self.place_of_inputs()
         report.seconds = time.perf_counter() - started
         return report

@@ -143,7 +143,12 @@ class Reader:
         if not file.exists():
             return []
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as con:
-            return con.execute(query, parameters).fetchall()
+            try:
+                return con.execute(query, parameters).fetchall()
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):
+                    return []  # the catalog is just being made
+                raise
 
     def _metadata(self, full_name: str) -> TableMetadata:
         for attempt in range(3):

@@ -43,9 +43,12 @@ def only_one(settings: Settings) -> Generator[None]:
         yield
 
 
-def up(mesh: Mesh, *, dagster: bool = False, registry: bool = False, products: bool = True) -> None:
+def up(
+    mesh: Mesh, *, dagster: bool = False, registry: bool = False, products: bool = True, live: bool = False
+) -> None:
     """Serve until interrupted. With Dagster its lag sensors run the products, else the keeper does.
 
+    With `live` the keeper owns every product and publishes what comes at once; Dagster then shows it.
     Raises ConfigError, before anything is started, when the mesh's descriptors cannot be read.
     """
     _ = mesh.model
@@ -53,16 +56,22 @@ def up(mesh: Mesh, *, dagster: bool = False, registry: bool = False, products: b
     with only_one(mesh.settings), ExitStack() as stack:
         stack.enter_context(
             _process(
-                ["-m", "hanse.runtime.keep", *(["--relay-only"] if dagster or not products else [])], mesh
+                ["-m", "hanse.runtime.keep", *_keeping(dagster=dagster, products=products, live=live)], mesh
             )
         )
         if registry:
             arguments = ["-m", "hanse", "registry", "serve", "--host", mesh.settings.host]
             stack.enter_context(_process(arguments, mesh))
         if dagster:
-            stack.enter_context(_dagster(mesh))
+            stack.enter_context(_dagster(mesh, live=live))
         serve = import_module("hanse_catalog.server").serve
         serve(mesh, mesh.settings.host, mesh.settings.port)
+
+
+def _keeping(*, dagster: bool, products: bool, live: bool) -> list[str]:
+    if live:
+        return ["--live"]
+    return ["--relay-only"] if dagster or not products else []
 
 
 def _leave(*_: object) -> None:
@@ -90,9 +99,9 @@ def _process(arguments: list[str], mesh: Mesh, environ: dict[str, str] | None = 
 
 
 @contextmanager
-def _dagster(mesh: Mesh) -> Generator[None]:
+def _dagster(mesh: Mesh, *, live: bool) -> Generator[None]:
     home = dagster_home(mesh.settings)
-    environ = {"DAGSTER_HOME": str(home)}
+    environ = {"DAGSTER_HOME": str(home), **({"HANSE_LIVE": "1"} if live else {})}
     subprocess.run(
         [sys.executable, "-m", "dagster", "instance", "info"],
         env={**os.environ, **environ},
