@@ -18,7 +18,7 @@ from hanse.domain import ApplicationService, load
 from hanse.domain.building import build
 from hanse.errors import ConfigError, LeaseHeld, SchemaError
 from hanse.model.mesh import Domain
-from hanse.runtime import ProductRun, Waiting, keeper, serve
+from hanse.runtime import ProductRun, Waiting, keeper, relays, serve
 from hanse.runtime.relays import relay_one
 from hanse.scaffold import domain_new, mesh_new
 
@@ -45,6 +45,8 @@ def rounds(mesh: Mesh, monkeypatch: pytest.MonkeyPatch, relay: Callable[[Mesh, D
 
     monkeypatch.setattr(stop, "wait", wait)
     monkeypatch.setattr(keeper, "relay_one", relay)
+    monkeypatch.setattr(relays, "relay_one", relay)
+    monkeypatch.setattr(keeper.Inboxes, "step", lambda *_: 0)  # pyright: ignore[reportUnknownLambdaType]
     keeper.keep(mesh, stop, products=True)
 
 

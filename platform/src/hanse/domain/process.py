@@ -276,7 +276,7 @@ class _Run:
             self._done_if_satisfied()
 
     def turn_back(self, reason: str, *, refused: bool = False) -> None:
-        """Begin the way back: this step too, unless its command was refused or never sent."""
+        """Begin the way back: with this step, unless its command was never sent or had no effect."""
         process = self.process
         sent = [process.step] if process.pending is not None and not refused else []
         undo = tuple(reversed([*process.done, *sent]))
@@ -338,11 +338,14 @@ class _Run:
         if self.process.status != "running":
             return False
         step = self.saga.step(self.process.step)
-        told = (*self.saga.aborts, *(step.fails if step else ()))
-        topic = next((when.topic for when in told if self._has(when)), None)
+        failed = self._told(step.fails) if step else None
+        topic = failed or self._told(self.saga.aborts)
         if topic is not None:
-            self.turn_back(f"a record of {topic} came")
+            self.turn_back(f"a record of {topic} came", refused=failed is not None)
         return topic is not None
+
+    def _told(self, whens: tuple[When, ...]) -> str | None:
+        return next((when.topic for when in whens if self._has(when)), None)
 
     def _undo_next(self, attempt: int = 1) -> None:
         while self.process.undo:
@@ -362,7 +365,8 @@ class _Run:
     def _undo_answered(self, pending: m.CommandSent, rule: str | None) -> None:
         step = self.saga.step(pending.step)
         retry = (step.retry if step else None) or Backoff()
-        if rule is None or pending.step in self.process.unsure:
+        without_effect = step is not None and self._told(step.fails) is not None
+        if rule is None or without_effect or pending.step in self.process.unsure:
             self.emit(m.StepUndone(process_id=self.process.process_id, step=pending.step, at=self.at))
             self._undo_next()
         elif pending.attempt < retry.attempts:

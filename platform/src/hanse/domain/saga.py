@@ -159,8 +159,8 @@ class Step:
 
     `command` is sent when the step begins; without one, or when it gives None, nothing is sent. The step is
     done when a record of `done` was seen and `until`, if given, holds; without both, when the command is accepted.
-    It fails by a record of `fails`, by a rejection, or after `timeout`. `undo` is sent on the way back
-    when the command may have had an effect; commands for one process reach a domain in the order sent.
+    It fails after `timeout`, and without any effect by a record of `fails` or by a rejection. `undo` is sent on
+    the way back when the step may have had an effect; commands of one process reach a domain in the order sent.
     """
 
     name: str

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from hanse.domain.application import Application
-from hanse.domain.discovery import load
 from hanse.domain.process import command_uuid, millis
 from hanse.domain.process_messages import Answer, Due, Notice
 from hanse.domain.saga import Saga, When, fact_text
@@ -25,6 +24,7 @@ from hanse.model.envelope import utc_now
 from hanse.ports.event_store import ConsumedOffset
 from hanse.projection.dead_letters import letters_of, send
 from hanse.relay.commands import Headers, inbox_topic, replies_topic, request_of, text
+from hanse.relay.relay import application_of
 from hanse.wire.decoded import Poison
 from hanse.wire.formats import decoder_for, format_of
 
@@ -73,9 +73,6 @@ class Inbox:
         self._clock = clock
         self._service = ApplicationService(application, store, keys, clock=clock)
         self._subscriptions = _subscriptions(application, model, registry)
-        log.create_topic(inbox_topic(application.name))
-        if application.sagas:
-            log.create_topic(replies_topic(application.name))
 
     def drain(self) -> int:
         """Take all that is there, and what is due; returns the number of records and moments taken."""
@@ -238,18 +235,8 @@ def _subscriptions(
     return found
 
 
-def open_inbox(mesh: Mesh, domain_name: str, *, clock: Callable[[], datetime] = utc_now) -> Inbox | None:
-    """The inbox of a domain of the mesh; None when the domain has no code."""
-    domain = mesh.model.domain(domain_name)
-    application = load(domain) if domain is not None else None
-    if application is None:
-        return None
-    return Inbox(
-        application,
-        mesh.model,
-        mesh.store(domain_name),
-        mesh.log,
-        mesh.registry,
-        mesh.keys,
-        clock=clock,
-    )
+def open_inbox(mesh: Mesh, domain_name: str, *, clock: Callable[[], datetime] = utc_now) -> Inbox:
+    """The inbox of a domain of the mesh. Raises ConfigError when the domain has no code or no name."""
+    application = application_of(mesh, domain_name)
+    store = mesh.store(domain_name)
+    return Inbox(application, mesh.model, store, mesh.log, mesh.registry, mesh.keys, clock=clock)

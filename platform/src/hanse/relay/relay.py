@@ -284,8 +284,18 @@ class Relay:
             self._aggregates[stream_id] = self._application.owners[type(past[0])].replay(past)
 
 
-def open_relay(mesh: Mesh, domain_name: str) -> Relay:
-    """The relay of a domain of the mesh, not started. Raises ConfigError when it has no code or no name."""
+def application_of(mesh: Mesh, domain_name: str) -> Application:
+    """The code of a domain of the mesh. Raises ConfigError when it has no code or no name."""
+    domain = _domain(mesh, domain_name)
+    application = load(domain)
+    if application is None:
+        raise ConfigError(
+            f"the domain {domain_name} has no code, so nothing to relay", where=str(domain.directory)
+        )
+    return application
+
+
+def _domain(mesh: Mesh, domain_name: str) -> Domain:
     domain = mesh.model.domain(domain_name)
     if domain is None:
         raise ConfigError(
@@ -293,12 +303,14 @@ def open_relay(mesh: Mesh, domain_name: str) -> Relay:
             where=str(mesh.settings.root),
             expected=", ".join(d.name for d in mesh.model.domains),
         )
-    application = load(domain)
-    if application is None:
-        raise ConfigError(
-            f"the domain {domain_name} has no code, so nothing to relay", where=str(domain.directory)
-        )
-    return Relay(domain, application, mesh.store(domain_name), mesh.log, mesh.registry, mesh.keys)
+    return domain
+
+
+def open_relay(mesh: Mesh, domain_name: str) -> Relay:
+    """The relay of a domain of the mesh, not started. Raises ConfigError when it has no code or no name."""
+    application = application_of(mesh, domain_name)
+    domain, store = _domain(mesh, domain_name), mesh.store(domain_name)
+    return Relay(domain, application, store, mesh.log, mesh.registry, mesh.keys)
 
 
 def relay_domain(mesh: Mesh, domain_name: str) -> Relayed:

@@ -15,6 +15,7 @@ from hanse.bootstrap import Mesh
 from hanse.domain.demo import DemoReport, Timed, olist_streams, run, simulated_streams
 from hanse.domain.service import Accepted, Verdict
 from hanse.errors import ConfigError
+from hanse.runtime.inboxes import settle
 from hanse.runtime.products import in_order, run_product
 from hanse.runtime.reconcile import Recorder, Total, reconcile
 from hanse.runtime.relays import relay_all
@@ -101,6 +102,9 @@ def play(mesh: Mesh, source: Input, progress: Progress) -> Played:
     started = time.monotonic()
     relayed = relay_all(mesh, progress)
     played.stages.append(Stage("relay", relayed, "events", time.monotonic() - started))
+    started = time.monotonic()
+    settled = settle(mesh, progress=progress)
+    played.stages.append(Stage("sagas", settled, "messages", time.monotonic() - started))
     played.stages.append(_publish(mesh, progress))
     played.totals = reconcile(mesh, source.directory, recorder)
     return played

@@ -1,4 +1,4 @@
-"""Keeps a mesh moving: relays committed events, publishes the products whose streams moved, archives the log."""
+"""Keeps a mesh moving: relays committed events, wakes sagas, publishes the products whose streams moved, archives the log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from hanse.bootstrap import Mesh
 from hanse.errors import HanseError, LeaseHeld
 from hanse.log.retention import retain
 from hanse.model.mesh import Domain
-from hanse.ports.event_store import RELAY
+from hanse.runtime.inboxes import Inboxes
 from hanse.runtime.products import in_order, lag, run_product
-from hanse.runtime.relays import relay_one
+from hanse.runtime.relays import relay_new, relay_one
 
 logger = logging.getLogger("hanse.keeper")
 
@@ -34,11 +34,13 @@ def keep(mesh: Mesh, stop: threading.Event, *, products: bool, interval: float =
     tried: dict[str, str] = {}
     told: dict[str, str] = {}
     started: set[str] = set()
+    inboxes = Inboxes(mesh)
     parent = os.getppid()
     upkeep = time.monotonic() + FIRST_UPKEEP_SECONDS
     while not stop.is_set() and os.getppid() == parent:
         for domain in mesh.model.domains:
             _guarded(told, f"relay of {domain.name}", lambda domain=domain: _relay(mesh, domain, started))
+            _guarded(told, f"inbox of {domain.name}", lambda domain=domain: inboxes.step(domain.name))
         if products:
             for product in in_order(mesh.model):
                 _guarded(told, product.full_name, lambda name=product.full_name: _advance(mesh, name, tried))
@@ -51,9 +53,8 @@ def keep(mesh: Mesh, stop: threading.Event, *, products: bool, interval: float =
 def _relay(mesh: Mesh, domain: Domain, started: set[str]) -> None:
     """Relay what is new in the domain's store. The first time always: it registers schemas and makes topics."""
     if domain.name in started:
-        store = mesh.store(domain.name)
-        if store.relayed(RELAY) == store.head():
-            return
+        relay_new(mesh, domain)
+        return
     relay_one(mesh, domain)
     if domain.module is not None:
         started.add(domain.name)

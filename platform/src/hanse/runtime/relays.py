@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hanse.bootstrap import Mesh
 from hanse.domain.discovery import load
 from hanse.model.mesh import Domain
+from hanse.ports.event_store import RELAY
 from hanse.relay import relay_domain
 
 
@@ -16,6 +17,14 @@ def relay_one(mesh: Mesh, domain: Domain) -> int:
     Raises RelayHeld, and what `hanse.domain.load` and `Relay.drain` raise.
     """
     return 0 if load(domain) is None else relay_domain(mesh, domain.name).events
+
+
+def relay_new(mesh: Mesh, domain: Domain) -> int:
+    """As `relay_one`, without claiming the relay of a domain that has nothing to relay."""
+    if domain.module is None:
+        return 0
+    store = mesh.store(domain.name)
+    return relay_one(mesh, domain) if store.relayed(RELAY) < store.head() else 0
 
 
 def relay_all(mesh: Mesh, progress: Callable[[str, int], None] | None = None) -> int:
