@@ -32,6 +32,10 @@ def _shipped(fact: Fact) -> str | None:
     return shipment.removeprefix(_SHIPMENT) if shipment.startswith(_SHIPMENT) else None
 
 
+def _called_off(fact: Fact) -> bool:
+    return fact["how"] == "called off"
+
+
 def _latest(seen: Facts) -> datetime:
     """The latest moment that the process knows of."""
     times = ((PLACED, "placed_at"), (PAID, "confirmed_at"), (TAKEN, "handed_over_at"), (FAILED, "failed_at"))
@@ -73,6 +77,7 @@ def _refund(seen: Facts) -> Send:
 
 def _plan_shipment(seen: Facts) -> Send:
     order = seen[PLACED]
+    promised = order["estimated_delivery"]
     return Send(
         "shipping",
         "PlanShipment",
@@ -82,7 +87,7 @@ def _plan_shipment(seen: Facts) -> Send:
             "carrier": CARRIER,
             "origin_state": ORIGINS.get(seen[SOLD]["seller_id"]),
             "destination_state": order["customer_state"],
-            "promised_at": order["estimated_delivery"],
+            "promised_at": promised and moment_of(promised),
             "planned_at": _latest(seen),
         },
     )
@@ -130,7 +135,7 @@ fulfil_order = Saga(
             name="hand_over",
             command=_plan_shipment,
             done=When(TAKEN, by=_shipped),
-            fails=(When(FAILED, by=_shipped),),
+            fails=(When(FAILED, by=_shipped, where=_called_off),),
             undo=_call_off,
             timeout=timedelta(days=7),
         ),
