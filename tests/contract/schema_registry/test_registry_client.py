@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from contract.schema_registry.live_server import live_registry
 from contract.schema_registry.registry_contract import SchemaRegistryContract, record
 from hanse.errors import ConfigError, SchemaError
 from hanse.registry.client import RegistryClient
+from helpers.live_registry import live_registry
 
 
 class TestRegistryClient(SchemaRegistryContract):

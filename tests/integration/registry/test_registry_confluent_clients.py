@@ -25,7 +25,7 @@ from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer, Proto
 from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from contract.schema_registry.live_server import live_registry
+from helpers.live_registry import live_registry
 
 ID = {"name": "id", "type": "string"}
 NOTE = {"name": "note", "type": "string", "default": ""}

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hanse.cli.printed import cells, printable
+from hanse.errors import ConfigError
 
 if TYPE_CHECKING:
+    from hanse.bootstrap import Mesh
     from hanse.projection.dead_letters import Letter
 
 app = typer.Typer(no_args_is_help=True, help="Records that could not be read, and what became of them.")
@@ -90,8 +92,21 @@ def replay_letters(
         found = (
             list(letters(mesh.log, topic)) if everything else [find(mesh.log, topic, i) for i in chosen or []]
         )
+        for name in {letter.topic for letter in found}:
+            _refuse_external(mesh, name)
         count = replay(mesh.log, found)
     typer.echo(f"{count} record{'' if count == 1 else 's'} sent back to {topic}")
+
+
+def _refuse_external(mesh: Mesh, name: str) -> None:
+    """Hanse writes nothing into the topics of others. Raises ConfigError."""
+    found = mesh.model.topic_on_log(name)
+    if found is not None and found.external is not None:
+        raise ConfigError(
+            f"{name} is a topic that others write, so nothing is sent back to it",
+            where=f"{found.domain}/domain.yaml, topic {found.name}",
+            fix="correct the declaration and `hanse product rebuild`, or have its owner send the records again",
+        )
 
 
 def _document(letter: Letter) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import typer
 from hanse.bootstrap import Mesh
 from hanse.cli.printed import Json, Name, printable, table, text
 from hanse.cli.product_moments import app as moments
+from hanse.cli.product_new import app as making
 from hanse.cli.product_rebuild import app as rebuilding
 from hanse.model.mesh import Product
 from hanse.runtime import find_product
@@ -19,6 +20,7 @@ from hanse.runtime import find_product
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.add_typer(moments)
 app.add_typer(rebuilding)
+app.add_typer(making)
 
 
 @app.command("list")
@@ -182,20 +184,3 @@ def explain(name: Name) -> None:
 
     with Mesh.open() as mesh:
         typer.echo(explain_product(mesh, find_product(mesh, name).full_name))
-
-
-@app.command()
-def new(
-    name: Annotated[str, typer.Argument(help="domain/name of the product to make.")],
-    from_topic: Annotated[
-        str | None, typer.Option(help="Topic or product to read; else the domain's first topic.")
-    ] = None,
-) -> None:
-    """Write the files of a new product: product.yaml, contract.yaml, projection.sql."""
-    from hanse.cli.scaffold import show
-    from hanse.scaffold import product_new
-    from hanse.settings import find_root
-
-    root = find_root()
-    show(product_new(root, name, from_topic), root)
-    typer.echo(f"\nNext: edit them, hanse check, then hanse product run {name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -50,11 +51,14 @@ class _Plan:
     columns: tuple[tuple[str, str, bool, bool, str], ...]
 
 
-def product_new(root: Path, full_name: str, from_topic: str | None = None) -> list[Path]:
+def product_new(
+    root: Path, full_name: str, from_topic: str | None = None, *, prefer: Sequence[str] = ()
+) -> list[Path]:
     """Make a product `domain/name` in the mesh at `root`; gives the files written.
 
     It reads `from_topic` (a topic or product, by full name or by its name inside the domain), or the
-    domain's first topic. Raises ConfigError: no such domain or topic, a name that cannot be or is taken.
+    domain's first topic. `prefer` names columns to group by, the best first.
+    Raises ConfigError: no such domain or topic, a name that cannot be or is taken.
     """
     from hanse.descriptors import try_load
 
@@ -75,7 +79,7 @@ def product_new(root: Path, full_name: str, from_topic: str | None = None) -> li
         raise ConfigError(f"{domain.name} has a topic of that name", got=name, fix="choose another name")
     source = _source(model, domain, from_topic)
     columns = _columns(source)
-    plan = _aggregate(domain, source, columns) or _selection(domain, source, columns)
+    plan = _aggregate(domain, source, columns, prefer) or _selection(domain, source, columns)
     folder = PurePosixPath("domains", domain.name, "products", name)
     texts = render("product", _values(domain, name, source, plan))
     return write(root, {folder / path: text for path, text in texts.items()})
@@ -112,14 +116,29 @@ def _columns(source: Topic | Product) -> list[_Column]:
             )
             for c in source.contract.columns
         ]
-    if source.schema_path.suffix != ".avsc":
-        raise ConfigError(
-            "a product can be made from an Avro schema only",
-            where=str(source.schema_path),
-            fix="write the product's files by hand, or name another topic",
-        )
-    document: Any = json.loads(source.schema_path.read_text(encoding="utf-8"))
-    return [c for field in document.get("fields", []) if (c := _field(field)) is not None]
+    if source.schema_path.suffix == ".avsc":
+        document: Any = json.loads(source.schema_path.read_text(encoding="utf-8"))
+        return [c for field in document.get("fields", []) if (c := _field(field)) is not None]
+    return _columns_of_schema(source)
+
+
+def _columns_of_schema(topic: Topic) -> list[_Column]:
+    """The columns of a JSON Schema or a Protobuf message that a contract can promise."""
+    from hanse.projection.program import topic_schema
+    from hanse.wire.avro.types import sql_of_arrow
+
+    text, schema = topic_schema(topic)
+    document: Any = json.loads(text) if topic.schema_path.suffix == ".json" else {}
+    required, properties = document.get("required") or [], document.get("properties") or {}
+    made: list[_Column] = []
+    for field in schema:
+        kind, said = sql_of_arrow(field.type), properties.get(field.name) or {}
+        if kind.startswith(("ROW", "MAP", "ARRAY", "BINARY", "INTERVAL")):
+            continue
+        personal = said.get("hanse.classification") == "personal"
+        doc = str(said.get("description") or field.name)
+        made.append(_Column(field.name, kind, field.name in required, doc, personal))
+    return made
 
 
 def _field(field: dict[str, Any]) -> _Column | None:
@@ -130,7 +149,8 @@ def _field(field: dict[str, Any]) -> _Column | None:
         kind = branches[0] if len(branches) == 1 else None
     name = _type(kind)
     doc = str(field.get("doc") or field["name"])
-    return None if name is None else _Column(field["name"], name, required, doc, "hanse.personal" in field)
+    personal = "hanse.personal" in field or field.get("hanse.classification") == "personal"
+    return None if name is None else _Column(field["name"], name, required, doc, personal)
 
 
 def _type(kind: Any) -> str | None:
@@ -145,18 +165,17 @@ def _type(kind: Any) -> str | None:
     return _LOGICAL.get(kind.get("logicalType", "")) or _AVRO.get(kind.get("type", ""))
 
 
-def _aggregate(domain: Domain, source: Topic | Product, columns: list[_Column]) -> _Plan | None:
-    """Count and sum by the first column that groups; None when there is none."""
+def _aggregate(
+    domain: Domain, source: Topic | Product, columns: list[_Column], prefer: Sequence[str]
+) -> _Plan | None:
+    """Count and sum by the preferred or first column that groups; None when there is none."""
     keys = source.key if isinstance(source, Topic) else source.contract.primary_key
-    groups = [
-        c
-        for c in columns
-        if c.kind == "STRING"
-        and c.required
-        and not c.personal
-        and c.name not in keys
-        and not c.name.endswith("_id")
-    ]
+    texts = [c for c in columns if c.kind == "STRING" and not c.personal and c.name not in keys]
+    named = {c.name: c for c in texts if c.required or c.name in prefer}
+    groups = [c for name in prefer if (c := named.get(name))]
+    external = isinstance(source, Topic) and source.external is not None
+    if not external:  # a sample tells more than a name
+        groups += [c for c in named.values() if not c.name.endswith("_id")]
     if not groups:
         return None
     by = groups[0]
@@ -170,7 +189,10 @@ def _aggregate(domain: Domain, source: Topic | Product, columns: list[_Column]) 
         scale = amount.kind.rsplit(",", 1)[1].strip(" )")
         selected.append(f"SUM({_quoted(amount.name)}) AS {amount.name}_total")
         made.append((f"{amount.name}_total", f"DECIMAL(38, {scale})", False, True, f"Sum of: {amount.doc}"))
-    query = f"SELECT {', '.join(selected)}\nFROM {_table(domain, source)}\nGROUP BY {_quoted(by.name)}"
+    present = "" if by.required else f"\nWHERE {_quoted(by.name)} IS NOT NULL"
+    query = (
+        f"SELECT {', '.join(selected)}\nFROM {_table(domain, source)}{present}\nGROUP BY {_quoted(by.name)}"
+    )
     comment = f"-- One row for each {by.name}, kept up to date with every record of {source.full_name}."
     return _Plan(query, comment, tuple(made))
 
