@@ -6,6 +6,7 @@ given(Order, order_placed, order_cancelled).when(ship).then(rejected("ship-after
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,24 +19,27 @@ from hanse.errors import CommandRejected
 
 
 @dataclass(frozen=True, slots=True)
-class _Rejection:
+class Rejection:
+    """What was rejected by which rule."""
+
     rule: str
 
 
 def rejected(rule: str) -> Any:
-    """For `then`: the command is rejected by this rule."""
-    return _Rejection(rule)
-
-
-def given(aggregate: type[Aggregate], *events: Event) -> Given:
-    """The aggregate after these events, oldest first. Each must survive being stored and read."""
-    for event in events:
-        _check_stored_form(event)
-    return Given(aggregate.replay(events))
+    """For `then`: the command is rejected by this rule. For a saga's `when`: the command it sent is."""
+    return Rejection(rule)
 
 
 class Given:
     """An aggregate with a past. `state` is the aggregate itself."""
+
+    @classmethod
+    def after(cls, aggregate: type[Aggregate], events: Iterable[Event]) -> Given:
+        """The aggregate after these events, oldest first. Each must survive being stored and read."""
+        past = list(events)
+        for event in past:
+            _check_stored_form(event)
+        return cls(aggregate.replay(past))
 
     def __init__(self, state: Any) -> None:
         self.state = state
@@ -59,7 +63,7 @@ class When:
 
     def then(self, *expected: Any) -> Given:
         """Assert exactly these events, or one `rejected(rule)`; returns the aggregate after them."""
-        if len(expected) == 1 and isinstance(expected[0], _Rejection):
+        if len(expected) == 1 and isinstance(expected[0], Rejection):
             got = self.rejection.rule if self.rejection else self.events
             assert got == expected[0].rule, f"expected rejection by {expected[0].rule!r}, got {got!r}"
             return Given(self.state)
