@@ -20,12 +20,13 @@ from starlette.staticfiles import StaticFiles
 
 from hanse.errors import HanseError
 
-from . import api, iceberg_rest, pages, problems
+from . import access_pages, api, iceberg_rest, pages, problems
 from .audit import Audit
 from .catalog import Catalog
 from .conditional import Conditional
 from .metrics import Measured
 from .rates import Rates
+from .requests import Requests
 from .security import ICEBERG, BodyTooLarge, Guarded, protect
 from .sql.pool import PoolSettings
 from .sql.service import Limits
@@ -78,9 +79,14 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
     )
+    tokens = tokens or _tokens_of(mesh)
     app.state.catalog = catalog
+    app.state.tokens = tokens
+    app.state.requests = Requests(tokens.path) if tokens is not None else None
     app.include_router(api.router)
+    app.include_router(access_pages.api)
     app.include_router(iceberg_rest.router)
+    app.include_router(access_pages.pages, include_in_schema=False)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(HanseError, _on_error)
@@ -93,7 +99,7 @@ def create_app(
     app.add_middleware(
         Guarded,
         hosts=_hosts(mesh),
-        tokens=tokens or _tokens_of(mesh),
+        tokens=tokens,
         rates=rates or Rates.from_environment(),
     )
     app.add_middleware(Measured, metrics=catalog.metrics)

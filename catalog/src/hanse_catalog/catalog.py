@@ -91,7 +91,9 @@ class Catalog:
 
     def lineage_for(self, reader: Reader) -> Lineage:
         """Where every product that the reader may see comes from and goes."""
-        return Lineage(tuple(p for p in self.view.products() if reader.may_see(p)))
+        topics = (t for d in self.view.domains() for t in d.topics)
+        external = frozenset(t.full_name for t in topics if t.external)
+        return Lineage(tuple(p for p in self.view.products() if reader.may_see(p)), external)
 
     def product(self, domain: str, name: str, reader: Reader) -> Product:
         """The product of that name. Raises NotFound, also for one that the reader may not see."""

@@ -12,6 +12,7 @@ import typer
 from hanse.errors import ConfigError
 
 if TYPE_CHECKING:
+    from .requests import Requests
     from .sql.service import Answer, Query
     from .tokens import Tokens
     from .view import MeshView
@@ -253,6 +254,66 @@ def audit(
     Console().print(table)
 
 
+access = typer.Typer(add_completion=False, no_args_is_help=True, help="Requests for access to products.")
+
+
+def _access_requests() -> Requests:
+    from .requests import Requests
+
+    return Requests(_tokens().path)
+
+
+@access.command("list")
+def access_list(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+) -> None:
+    """Show all requests, newest first."""
+    found = _access_requests().all()
+    if as_json:
+        import json
+
+        typer.echo(json.dumps([r.as_dict() for r in found], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from hanse.cli.printed import cells
+
+    table = Table("id", "who", "product", "days", "state", "decided by", "reason", header_style="bold")
+    for r in found:
+        table.add_row(
+            *cells(str(r.id), r.reader, r.product, str(r.days), r.state, r.decided_by or "", r.reason)
+        )
+    Console().print(table)
+
+
+@access.command("approve")
+def access_approve(
+    number: Annotated[int, typer.Argument(help="The request's id.")],
+    note: Annotated[str, typer.Option(help="A word to whoever asked.")] = "",
+) -> None:
+    """Give the access that was asked for, until its days are over."""
+    _decide(number, note, approve=True)
+
+
+@access.command("deny")
+def access_deny(
+    number: Annotated[int, typer.Argument(help="The request's id.")],
+    note: Annotated[str, typer.Option(help="A word to whoever asked.")] = "",
+) -> None:
+    """Do not give it."""
+    _decide(number, note, approve=False)
+
+
+def _decide(number: int, note: str, *, approve: bool) -> None:
+    from .access import Reader
+
+    owner = Reader("the mesh's owner", frozenset({"admin:*"}), known=True)
+    decided = _access_requests().decide(number, owner, approve=approve, note=note)
+    until = f" until {decided.until:%Y-%m-%d}" if decided.until else ""
+    typer.echo(f"{decided.state}: {decided.reader} and {decided.product}{until}")
+
+
 token = typer.Typer(add_completion=False, no_args_is_help=True, help="Access tokens of the catalog.")
 
 
@@ -269,7 +330,10 @@ def token_new(
     name: Annotated[str, typer.Argument(help="Who uses it.")],
     grant: Annotated[
         list[str] | None,
-        typer.Option("--grant", help="<domain>.<product>, <domain>.* or *; may be repeated."),
+        typer.Option(
+            "--grant",
+            help="<domain>.<product>, <domain>.* or *, to query; register:…, approve:… and admin:… give more.",
+        ),
     ] = None,
     days: Annotated[int, typer.Option(help="Days until it expires.")] = 90,
 ) -> None:

@@ -45,10 +45,14 @@ class Graph:
 
 
 class Lineage:
-    """Edges between topics and products of a mesh, as declared by the products' input ports."""
+    """Edges between topics and products of a mesh, as declared by the products' input ports.
 
-    def __init__(self, products: tuple[Product, ...]) -> None:
+    `external` are the topics that others write.
+    """
+
+    def __init__(self, products: tuple[Product, ...], external: frozenset[str] = frozenset()) -> None:
         self._products = {product.full_name for product in products}
+        self._external = external
         self.upstream: dict[str, tuple[str, ...]] = {p.full_name: p.inputs for p in products}
         downstream: defaultdict[str, list[str]] = defaultdict(list)
         for product in products:
@@ -76,7 +80,7 @@ class Lineage:
             top = PAD + (tallest - len(names)) * (HEIGHT + GAP_Y) // 2
             for row, name in enumerate(names):
                 x = PAD + (level - low) * (WIDTH + GAP_X)
-                kind = "product" if name in self._products else "topic"
+                kind = self._kind(name)
                 nodes.append(
                     Node(name, kind, level, x, top + row * (HEIGHT + GAP_Y), self._hidden(name, levels))
                 )
@@ -84,6 +88,11 @@ class Lineage:
         width = 2 * PAD + len(columns) * WIDTH + (len(columns) - 1) * GAP_X
         height = 2 * PAD + tallest * HEIGHT + (tallest - 1) * GAP_Y
         return Graph(tuple(nodes), tuple(sorted(edges)), width, height)
+
+    def _kind(self, name: str) -> str:
+        if name in self._products:
+            return "product"
+        return "external topic" if name in self._external else "topic"
 
     def _hidden(self, name: str, levels: dict[str, int]) -> int:
         near = (*self.upstream.get(name, ()), *self.downstream.get(name, ()))

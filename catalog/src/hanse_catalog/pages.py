@@ -114,7 +114,7 @@ async def product(
     history = await asyncio.to_thread(catalog.view.history, found.full_name)
     consumers = await asyncio.to_thread(catalog.consumers, found, reader)
     context = _product_context(found, health, history, tab, asof)
-    context |= {"consumers": consumers, "queryable": reader.may_query(found)}
+    context |= {"consumers": consumers, "queryable": reader.may_query(found), "reader": reader}
     if tab == "overview":
         context |= await _overview(request, found, health, asof)
     elif tab == "schema":

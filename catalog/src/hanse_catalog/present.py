@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from hanse.model.mesh import Column, Domain, Product, Team
@@ -156,6 +157,7 @@ def domain(catalog: Catalog, value: Domain, reader: Reader) -> dict[str, Any]:
                 "key": list(t.key),
                 "event_time": t.event_time,
                 "access": t.access,
+                "external": asdict(t.external) if t.external else None,
             }
             for t in value.topics
         ],

@@ -21,6 +21,8 @@ def status_of(error: HanseError) -> int:
         return _FAILED.get(error.kind, 500)
     for kind, status in (
         (NotFound, 404),
+        (Forbidden, 403),
+        (Conflict, 409),
         (UnknownProduct, 404),
         (QueryRefused, 400),
         (NotPublished, 404),
@@ -33,6 +35,14 @@ def status_of(error: HanseError) -> int:
         if isinstance(error, kind):
             return status
     return 500
+
+
+class Forbidden(HanseError):
+    """This reader may not do that."""
+
+
+class Conflict(HanseError):
+    """It is done or decided already."""
 
 
 class NotFound(HanseError):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +32,8 @@ _HEADERS = {
 }
 ICEBERG = "/iceberg/"
 _ANONYMOUS_PYICEBERG = "Bearer None"  # what it sends when it was given no token
+COOKIE = "hanse_token"
+SIGNED_IN_SECONDS = 12 * 3_600
 MAX_BODY = 256 * 1024
 MAX_TARGET = 32 * 1024
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
@@ -101,14 +104,17 @@ class Guarded:
         return None
 
     def _reader_of(self, scope: Scope) -> Reader | None:
+        """Who asks; None for a token in the header that is none. A cookie that is none is no cookie."""
         given = Headers(scope=scope).get("authorization")
-        if given is None or (given == _ANONYMOUS_PYICEBERG and scope["path"].startswith(ICEBERG)):
-            client = scope.get("client")
-            return Reader(f"anonymous@{client[0]}") if client else ANONYMOUS
+        client = scope.get("client")
+        anonymous = Reader(f"anonymous@{client[0]}") if client else ANONYMOUS
+        if given is None:
+            kept = cookie_parser(Headers(scope=scope).get("cookie", "")).get(COOKIE, "")
+            return (reader_of_token(self._tokens, kept) if kept else None) or anonymous
+        if given == _ANONYMOUS_PYICEBERG and scope["path"].startswith(ICEBERG):
+            return anonymous
         scheme, _, text = given.partition(" ")
-        if scheme.lower() != "bearer" or self._tokens is None:
-            return None
-        return self._tokens.reader(text.strip())
+        return reader_of_token(self._tokens, text.strip()) if scheme.lower() == "bearer" else None
 
     def _known(self, host: str) -> bool:
         if "*" in self._hosts:
@@ -128,6 +134,11 @@ def _worded(refusal: JSONResponse, path: str) -> JSONResponse:
     problem = orjson.loads(refusal.body)
     headers = {k: v for k, v in refusal.headers.items() if not k.startswith("content-")}
     return problems.iceberg(problem["status"], problem["detail"], headers)
+
+
+def reader_of_token(tokens: Tokens | None, text: str) -> Reader | None:
+    """Who holds the token; None when it is none."""
+    return tokens.reader(text) if tokens is not None else None
 
 
 class BodyTooLarge(Exception):

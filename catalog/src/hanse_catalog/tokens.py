@@ -1,31 +1,23 @@
-"""Access tokens: who may query protected and private products. Kept as hashes in an SQLite file."""
+"""Access tokens: who somebody is and what they may do. Kept as hashes in an SQLite file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import secrets
-import sqlite3
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hanse.errors import ConfigError
 
-from .access import Reader
+from .access import Reader, check_grant
+from .database import opened
+from .requests import live_grants
 
 PREFIX = "hanse_"
 MAX_DAYS = 366
-_GRANT = re.compile(r"\*|[a-z][a-z0-9_]*\.(\*|[a-z][a-z0-9_]*)")
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS token (
-  id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, grants TEXT NOT NULL,
-  created_at REAL NOT NULL, expires_at REAL NOT NULL, revoked_at REAL);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +40,10 @@ class Token:
 
 
 class Tokens:
-    """The file, opened for each short use. It is made when the first token is."""
+    """The tokens in the catalog's database. The file is made when the first token is."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-
-    @contextmanager
-    def _open(self, *, write: bool = False) -> Generator[sqlite3.Connection]:
-        if write:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        con = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-        try:
-            if write:
-                self.path.chmod(0o600)
-                con.execute("PRAGMA journal_mode=WAL")
-                con.executescript(_SCHEMA)
-                con.execute("BEGIN IMMEDIATE")
-            yield con
-            if write:
-                con.execute("COMMIT")
-        finally:
-            con.close()
 
     def issue(self, name: str, grants: list[str], days: int) -> tuple[str, Token]:
         """A new token: its text, shown only now, and what is kept of it. Raises ConfigError."""
@@ -76,15 +51,11 @@ class Tokens:
             raise ConfigError("a token needs a name", expected="1 to 100 characters, saying who uses it")
         if not 1 <= days <= MAX_DAYS:
             raise ConfigError("a token expires", expected=f"in 1 to {MAX_DAYS} days", got=str(days))
-        for grant in grants:
-            if not _GRANT.fullmatch(grant):
-                raise ConfigError(
-                    "unknown grant", expected="<domain>.<product>, <domain>.* or *", got=grant[:80]
-                )
+        grants = [check_grant(grant) for grant in grants]
         text = PREFIX + secrets.token_urlsafe(32)
         now = time.time()
         row = (secrets.token_hex(4), name.strip(), _digest(text), json.dumps(sorted(set(grants))), now)
-        with self._open(write=True) as con:
+        with opened(self.path, write=True) as con:
             con.execute("INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, NULL)", (*row, now + days * 86_400))
         return text, next(token for token in self.list() if token.id == row[0])
 
@@ -92,7 +63,7 @@ class Tokens:
         """All tokens, oldest first."""
         if not self.path.exists():
             return []
-        with self._open() as con:
+        with opened(self.path) as con:
             rows = con.execute(
                 "SELECT id, name, grants, created_at, expires_at, revoked_at FROM token ORDER BY created_at"
             ).fetchall()
@@ -103,7 +74,7 @@ class Tokens:
 
     def revoke(self, token_id: str) -> None:
         """End a token at once. Raises ConfigError when there is none of that id."""
-        with self._open(write=True) as con:
+        with opened(self.path, write=True) as con:
             changed = con.execute(
                 "UPDATE token SET revoked_at = ? WHERE id = ?", (time.time(), token_id)
             ).rowcount
@@ -114,12 +85,15 @@ class Tokens:
         """Who holds the token; None when it is unknown, expired or revoked."""
         if not text.startswith(PREFIX) or len(text) > 200 or not self.path.exists():
             return None
-        with self._open() as con:
+        with opened(self.path) as con:
             row = con.execute(
                 "SELECT name, grants FROM token WHERE digest = ? AND revoked_at IS NULL AND expires_at > ?",
                 (_digest(text), time.time()),
-            ).fetchone()
-        return Reader(row[0], frozenset(json.loads(row[1]))) if row else None
+            ).fetchall()
+            if not row:
+                return None
+            [(name, grants)] = row
+            return Reader(name, frozenset(json.loads(grants) + live_grants(con, name)), known=True)
 
 
 def _digest(text: str) -> str:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sql": ("hanse_catalog.cli:sql", "Query published products."),
     "mcp": ("hanse_catalog.cli:mcp", "Serve the catalog to an assistant (MCP)."),
     "audit": ("hanse_catalog.cli:audit", "Show who read which products."),
+    "access": ("hanse_catalog.cli:access", "Decide on requests for access."),
     "token": ("hanse_catalog.cli:token", "Issue and revoke access tokens of the catalog."),
 }
 
