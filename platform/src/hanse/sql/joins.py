@@ -78,6 +78,7 @@ class FromBuilder:
         self.arrival: list[str] = []
         self.where: Any = None
         self.bounds: Bounds | None = None
+        self.lag = 0
 
     # items
 
@@ -94,6 +95,7 @@ class FromBuilder:
         self.parts.append("")
         self.sources = relation.sources
         self.window = relation.window
+        self.lag = relation.lag
         self.arrival.append(ref)
 
     def _start_with_one_row(self) -> None:
@@ -210,6 +212,7 @@ class FromBuilder:
         """Window and interval joins: late rows, held-back rows, and which times stay times."""
         both = self.sources | relation.sources
         condition = node.args.get("on")
+        self.lag = max(self.lag, relation.lag)
         self.bounds = None
         if (
             relation.window
@@ -220,9 +223,9 @@ class FromBuilder:
             self.query.note("window join")
             if self.query.late == "drop":
                 if relation.window == "assigned":
-                    relation = late_filter(relation, both)
+                    relation = late_filter(relation, both, self.lag)
                 if self.window == "assigned" and len(self.relations) == 1:
-                    self.relations[0] = late_filter(self.relations[0], both)
+                    self.relations[0] = late_filter(self.relations[0], both, self.lag)
             relation = self.query.settle(relation)
             self.relations[0] = (
                 self.query.settle(self.relations[0]) if len(self.relations) == 1 else self.relations[0]
@@ -231,7 +234,8 @@ class FromBuilder:
                 self.window == "assigned" or relation.window == "assigned"
             ):
                 ends = [self._end(self.scope.bindings[0]), self._end(right)]
-                self.closed.append(closed_test(f"coalesce({', '.join(ends)})", both))
+                names = ", ".join(f"{ref}.{column.sql}" for ref, column in ends)
+                self.closed.append(closed_test(f"coalesce({names})", ends[0][1].type.clock, both, self.lag))
             self.sources, self.window = both, "emitted"
             return relation
         bounds = self.bounds = self._interval_bounds(condition, right, kind)
@@ -239,6 +243,7 @@ class FromBuilder:
         if bounds is not None and relation.sources and self.sources:
             self.query.note("interval join")
             self._hold_back_padding(bounds, kind, both)
+            self.lag += max(-bounds.low, bounds.high, 0)
         else:
             self.query.note("join")
             self._forget_times()
@@ -246,9 +251,9 @@ class FromBuilder:
         self.window = None
         return relation
 
-    def _end(self, binding: Binding) -> str:
+    def _end(self, binding: Binding) -> tuple[str, Column]:
         column = next(column for column in binding.columns if column.role == "window_end")
-        return f"{binding.ref}.{column.sql}"
+        return binding.ref, column
 
     def _forget_times(self) -> None:
         for binding in self.scope.bindings:
@@ -310,7 +315,7 @@ class FromBuilder:
         if self.query.emission != "closed" or left + right < 0:
             return
         spare = (left + right) // 2 + 1
-        now = now_watermark(sources)
+        now = now_watermark(sources, self.lag)
         if kind in ("LEFT", "FULL"):
             self.closed.append(
                 f"({bounds.right} IS NOT NULL OR {instant(bounds.mine)} + {left + spare} <= {now})"
@@ -406,7 +411,7 @@ class FromBuilder:
         """Join the last version at `moment` beside the left rows; returns its text, a struct or NULL.
 
         A version is only unseen by a row that was emitted before it arrived, and such a version was late
-        itself: those few are compared one by one, all others by one pass in order of time.
+        itself. A late version only counts until the next that was not: it is compared with the rows of its stretch.
         """
         near, text = self.query.alias(), versions.relation.sql
         when = f"_v.{versions.time}"
@@ -415,23 +420,29 @@ class FromBuilder:
         on_time = f"WHERE NOT ({late})" if drop else ""
         by = ", ".join(f"_v.{quote(key)}" for key in versions.keys)
         last = f"row_number() OVER (PARTITION BY {by}, {when} ORDER BY _v._s DESC) = 1"
+        known = f"SELECT _v AS r FROM ({text}) _v {on_time} QUALIFY {last}"
         tests = " AND ".join(key.replace("_v.", f"{near}.r.", 1) for key in keys)
         self.parts.append(
-            f" ASOF LEFT JOIN (SELECT _v AS r FROM ({text}) _v {on_time} QUALIFY {last}) {near} "
-            f"ON {tests} AND {moment.sql} >= {near}.r.{versions.time}"
+            f" ASOF LEFT JOIN ({known}) {near} ON {tests} AND {moment.sql} >= {near}.r.{versions.time}"
         )
         if not drop:
             return f"{near}.r"
         other = self.query.alias()
+        same = " AND ".join(f"_v.{quote(key)} = _n.r.{quote(key)}" for key in versions.keys)
+        behind = (
+            f"SELECT _v, coalesce(_n.r._s, []) AS _after FROM (SELECT * FROM ({text}) _v WHERE {late}) _v "
+            f"ASOF LEFT JOIN ({known}) _n ON {same} AND {when} >= _n.r.{versions.time}"
+        )
         seen = f"(_v._s < {left}._s OR {row_watermark(sources, '_v.')} < {instant(moment.sql)})"
+        near_tests = [*keys, f"_after = coalesce({near}.r._s, [])", f"{when} <= {moment.sql}", seen]
         picked = (
-            f"SELECT max_by(_v, struct_pack(t := {when}, s := _v._s)) AS r FROM (SELECT * FROM ({text}) _v "
-            f"WHERE {late}) _v WHERE {' AND '.join([*keys, f'{when} <= {moment.sql}', seen])}"
+            f"SELECT max_by(_v, struct_pack(t := {when}, s := _v._s)) AS r FROM ({behind}) "
+            f"WHERE {' AND '.join(near_tests)}"
         )
         self.parts.append(f" LEFT JOIN LATERAL ({picked}) {other} ON TRUE")
         time = versions.time
         order = [f"struct_pack(t := {one}.r.{time}, s := {one}.r._s)" for one in (near, other)]
-        return f"CASE WHEN {other}.r IS NULL OR {order[0]} > {order[1]} THEN {near}.r ELSE {other}.r END"
+        return f"CASE WHEN {other}.r IS NULL OR ({near}.r IS NOT NULL AND {order[0]} > {order[1]}) THEN {near}.r ELSE {other}.r END"
 
     def _key_tests(self, versions: Versions, ref: str, condition: Any, binding: Binding) -> list[str]:
         """The equalities on the version table's key, which pick the version."""
@@ -542,7 +553,7 @@ class FromBuilder:
         columns = tuple(column for binding in bindings for column in binding.columns)
         relation = Relation(
             text, columns, self.sources, changelog, self.window,
-            first.append and (not self.joined), timed=True,
+            first.append and (not self.joined), timed=True, lag=self.lag,
         )  # fmt: skip
         scope = Scope(bindings, self.scope.parent, self.scope.correlated)
         before = self.query.semi_window
