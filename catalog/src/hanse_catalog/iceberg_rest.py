@@ -46,7 +46,8 @@ def namespaces(request: Request, parent: str = "") -> dict[str, Any]:
     return {"namespaces": [[name] for name in names]}
 
 
-@router.api_route("/namespaces/{namespace}", methods=["GET", "HEAD"], summary="A domain as a namespace")
+@router.head("/namespaces/{namespace}", include_in_schema=False)
+@router.get("/namespaces/{namespace}", summary="A domain as a namespace")
 def namespace(request: Request, namespace: str) -> Response:
     """Its purpose and team."""
     if not any(p.domain == namespace for p in _offered(request)):
@@ -65,9 +66,8 @@ def tables(request: Request, namespace: str) -> Response:
     return JSONResponse({"identifiers": [{"namespace": [namespace], "name": name} for name in names]})
 
 
-@router.api_route(
-    "/namespaces/{namespace}/tables/{table}", methods=["GET", "HEAD"], summary="A product as an Iceberg table"
-)
+@router.head("/namespaces/{namespace}/tables/{table}", include_in_schema=False)
+@router.get("/namespaces/{namespace}/tables/{table}", summary="A product as an Iceberg table")
 async def table(request: Request, namespace: str, table: str) -> Response:
     """The table's metadata with the published snapshots only."""
     catalog, reader = catalog_of(request), reader_of(request)

@@ -41,6 +41,8 @@ PAGES = [
     "/products/orders/orders/changes?from=7001&to=7002",
     "/products/orders/unpublished",
     "/products/orders/margins",
+    "/sign-in",
+    "/access",
     "/domains",
     "/domains/orders",
     "/glossary",

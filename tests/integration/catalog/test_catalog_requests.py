@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -51,7 +52,7 @@ def rows(client: TestClient, who: dict[str, str], product: str = PROTECTED) -> i
 
 def ask(
     client: TestClient, who: dict[str, str], product: str = PROTECTED, **more: object
-) -> tuple[int, dict]:
+) -> tuple[int, dict[str, Any]]:
     answer = client.post(
         "/api/access-requests", json={"product": product, "reason": "why", **more}, headers=who
     )
@@ -103,6 +104,7 @@ def test_what_cannot_be_asked(client: TestClient, tokens: Tokens) -> None:
     assert ask(client, gus, PUBLIC)[0] == 409
     assert ask(client, gus, PRIVATE)[0] == 404, "a private product is not there for who may not see it"
     assert ask(client, gus, "orders.nothing")[0] == 404
+    wrong: dict[str, Any]
     for wrong in ({"days": 0}, {"days": 400}, {"reason": ""}, {"reason": "x" * 2_000}, {"more": 1}):
         assert ask(client, gus, **wrong)[0] == 422, wrong
 
