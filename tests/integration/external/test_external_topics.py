@@ -208,3 +208,24 @@ def test_what_cannot_be_a_source_is_told_with_a_way_out(root: Path, topic: str) 
     with pytest.raises(HanseError, match="neither in the mesh nor on its log"):
         new("--from-topic", f"{topic}.other")
     assert not (root / "domains").exists()
+
+
+def test_the_catalog_shows_who_writes_the_topic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, topic: str
+) -> None:
+    from fastapi.testclient import TestClient
+
+    from hanse_catalog.app import create_app
+
+    (tmp_path / "hanse.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    write(topic, debezium_json())
+    new("--from-topic", topic)
+    run()
+    with Mesh.open() as mesh, TestClient(create_app(mesh)) as client:
+        page = client.get("/domains/crm").text
+        assert f"others write it as <code>{topic}</code> (debezium)" in page
+        assert client.get("/api/domains/crm").json()["topics"][0]["external"]["envelope"] == "debezium"
+        nodes = client.get("/api/products/crm/customers_by_state/lineage").json()["nodes"]
+        assert {"crm.customers": "external topic"}.items() <= {n["name"]: n["kind"] for n in nodes}.items()
+        assert "external topic" in client.get("/products/crm/customers_by_state?tab=lineage").text
