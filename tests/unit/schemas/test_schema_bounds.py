@@ -330,3 +330,32 @@ def test_surrogates_survive_as_escapes() -> None:
     parsed.text.encode()
     assert "\\ud800" in parsed.text
     assert "ä" in parsed.text
+
+
+def test_a_descriptor_with_options_set_several_times_or_unknown_is_read() -> None:
+    import base64
+
+    from google.protobuf import descriptor_pb2
+
+    file = descriptor_pb2.FileDescriptorProto(name="a.proto", syntax="proto3")
+    field = file.message_type.add(name="M").field.add(name="a", number=1, type=9, label=1)
+    field.options.targets.extend([4, 1])
+    field.options.ctype = 2  # pyright: ignore[reportAttributeAccessIssue]
+    text = base64.b64encode(file.SerializeToString()).decode()
+    printed = parse("PROTOBUF", text).text
+    assert "targets = TARGET_TYPE_FIELD" in printed
+    assert "targets = TARGET_TYPE_FILE" in printed
+
+
+def test_one_line_that_meets_a_mistake_of_ours_does_not_end_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import hanse.schemas.verdict as module
+
+    def broken(*_: Any) -> Any:
+        raise KeyError("x")
+
+    monkeypatch.setattr(module, "check", broken)
+    answer = verdict_of_line(b'{"id": 1, "format": "AVRO", "old": "int", "new": "int"}')
+    assert answer["compatible"] is False
+    assert "KeyError" in answer["error"]

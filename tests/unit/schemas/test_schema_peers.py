@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse as avro_parse
-from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, duration_pb2, timestamp_pb2
+from google.protobuf import (
+    any_pb2,
+    descriptor_pb2,
+    descriptor_pool,
+    duration_pb2,
+    timestamp_pb2,
+    wrappers_pb2,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,7 +87,7 @@ def protobuf_texts() -> list[str]:
 
 def pool_with_well_known() -> descriptor_pool.DescriptorPool:
     pool = descriptor_pool.DescriptorPool()
-    for module in (any_pb2, timestamp_pb2, duration_pb2):
+    for module in (any_pb2, timestamp_pb2, duration_pb2, wrappers_pb2):
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
     return pool
 

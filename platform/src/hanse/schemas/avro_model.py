@@ -14,6 +14,7 @@ from hanse.schemas.text import load_json
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 NAMED = frozenset({"record", "error", "enum", "fixed"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_LETTERS = re.compile(r"[^\W\d]\w*\Z")
 _UNSET: Any = object()
 
 
@@ -131,7 +132,8 @@ class _Parser:
 
     def _declare(self, kind: str, node: Mapping[str, Any], namespace: str, path: str) -> AvroType:
         name, inner = self._full_name(node, namespace, path)
-        if name in self.names:
+        before = self.names.get(name)
+        if before is not None and (self.strict or before.kind != kind or kind not in {"enum", "fixed"}):
             raise _wrong("the name is defined twice", path, name)
         aliases = tuple(
             a if "." in a or not inner else f"{inner}.{a}"
@@ -145,6 +147,8 @@ class _Parser:
             self._enum(declared, node, path)
         else:
             self._record(declared, node, inner, path)
+        if before is not None and (before.size, before.symbols) != (declared.size, declared.symbols):
+            raise _wrong("the name is defined twice, and differently", path, name)
         return declared
 
     def _full_name(self, node: Mapping[str, Any], namespace: str, path: str) -> tuple[str, str]:
@@ -154,27 +158,29 @@ class _Parser:
         if "." in name:
             space, _, name = name.rpartition(".")
         space = space or ""
-        # schemas with other namespaces exist: they are compared, but not registered
         parts = (*space.split("."), name) if space and self.strict else (name,)
         for part in parts:
-            if not _NAME.match(part):
-                raise _wrong("the name is not an Avro name", path, part)
+            self._check_name(part, "name", path)
         return (f"{space}.{name}" if space else name), space
+
+    def _check_name(self, name: str, what: str, path: str) -> None:
+        """Schemas with letters of other alphabets exist: they are compared, but not registered."""
+        if not (_NAME if self.strict else _LETTERS).match(name):
+            raise _wrong(f"the {what} is not an Avro name", path, name)
 
     def _enum(self, declared: AvroType, node: Mapping[str, Any], path: str) -> None:
         if "symbols" not in node:
             raise _wrong("an enum needs symbols", path, declared.name)
         symbols = _texts(node["symbols"], path, "symbols")
         for symbol in symbols:
-            if not _NAME.match(symbol):
-                raise _wrong("the symbol is not an Avro name", path, symbol)
+            self._check_name(symbol, "symbol", path)
         if len(set(symbols)) != len(symbols):
             raise _wrong(
                 "a symbol is listed twice", path, sorted({s for s in symbols if symbols.count(s) > 1})
             )
         declared.symbols = tuple(symbols)
         default = node.get("default")
-        if default is not None:
+        if default is not None and (self.strict or isinstance(default, str)):
             if default not in symbols:
                 raise _wrong("the enum's default is not one of its symbols", path, default)
             declared.default = default
@@ -189,8 +195,7 @@ class _Parser:
                 raise _wrong("a field needs a name", path, item)
             name = item["name"]
             here = f"{path}.{short(name, 60)}"
-            if not _NAME.match(name):
-                raise _wrong("the field's name is not an Avro name", path, name)
+            self._check_name(name, "field's name", path)
             if name in seen:
                 raise _wrong("the field is defined twice", here, name)
             seen.add(name)

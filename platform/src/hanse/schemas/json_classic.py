@@ -36,9 +36,18 @@ def read_classic(builder: Builder, place: Place) -> Node:
         made = Node("any", place.raw)
     elif len(parts) == 1:
         made = parts[0]
+        if made.kind == "array":
+            _later_counts(made, place)
     else:
         made = Node("combined", place.raw, members=parts, generated=True)
     return apply_common(made, place, null_is_default=True)
+
+
+def _later_counts(made: Node, place: Place) -> None:
+    """minContains and maxContains came with 2019-09; who writes them without `$schema` means them."""
+    for key in ("minContains", "maxContains"):
+        if isinstance(place.raw.get(key), int | float):
+            made.bounds[key] = number(place, key)
 
 
 def _parts(builder: Builder, place: Place) -> list[Node]:

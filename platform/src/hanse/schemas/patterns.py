@@ -16,7 +16,7 @@ MAX_LENGTH = 1_000
 _FEW = 2
 _REPEATS = frozenset({codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT})
 _SINGLE = frozenset({codes.LITERAL, codes.NOT_LITERAL, codes.IN, codes.ANY, codes.SUBPATTERN})
-_PLAIN = frozenset({codes.AT, codes.BRANCH})
+_PLAIN = frozenset({codes.AT, codes.BRANCH, codes.ASSERT, codes.ASSERT_NOT})
 
 
 def finds(pattern: str, text: str) -> bool:
@@ -43,7 +43,10 @@ def finds(pattern: str, text: str) -> bool:
 
 @lru_cache(maxsize=8_192)
 def _is_tame(pattern: str) -> bool:
-    """Few repetitions, and each of single characters: such a pattern cannot backtrack for long."""
+    """Few repetitions, and each of single characters: such a pattern cannot backtrack for long.
+
+    What looks ahead or behind, as `^(?!private_)`, is common and bounded by the same rule.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

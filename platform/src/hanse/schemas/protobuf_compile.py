@@ -190,7 +190,10 @@ def _options(made: Any, options: list[Option]) -> None:
 def _set(made: Any, key: str, value: str) -> None:
     field = made.DESCRIPTOR.fields_by_name[key]
     try:
-        if field.enum_type is not None:
+        if field.is_repeated:
+            if field.enum_type is not None:
+                getattr(made, key).append(field.enum_type.values_by_name[value].number)
+        elif field.enum_type is not None:
             setattr(made, key, field.enum_type.values_by_name[value].number)
         elif field.type == field.TYPE_BOOL:
             setattr(made, key, value == "true")

@@ -198,12 +198,20 @@ def _options(message: Any) -> list[Option]:
     for descriptor, value in message.ListFields():
         if descriptor.is_extension or descriptor.name == "uninterpreted_option":
             continue
-        if descriptor.type == descriptor.TYPE_STRING:
-            found.append((descriptor.name, f'"{value}"'))
-        elif descriptor.type == descriptor.TYPE_ENUM and not isinstance(value, list):
-            found.append((descriptor.name, descriptor.enum_type.values_by_number[value].name))
-        elif descriptor.type == descriptor.TYPE_BOOL:
-            found.append((descriptor.name, "true" if value else "false"))
-        elif isinstance(value, int | float):
-            found.append((descriptor.name, str(value)))
+        for item in value if descriptor.is_repeated else [value]:
+            text = _option_text(descriptor, item)
+            if text is not None:
+                found.append((descriptor.name, text))
     return found
+
+
+def _option_text(descriptor: Any, value: Any) -> str | None:
+    """One value as it is written in a .proto file, None for a message."""
+    if descriptor.type == descriptor.TYPE_STRING:
+        return f'"{value}"'
+    if descriptor.type == descriptor.TYPE_ENUM:
+        known = descriptor.enum_type.values_by_number.get(value)
+        return known.name if known else str(value)
+    if descriptor.type == descriptor.TYPE_BOOL:
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else None

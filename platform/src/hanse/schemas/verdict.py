@@ -14,6 +14,8 @@ from hanse.schemas.formats import ParsedSchema, Reference, check, parse
 MAX_LINE = 16 * MAX_BYTES
 MAX_HISTORY = 1_000
 _FORMATS = {"AVRO": "AVRO", "JSON": "JSON", "JSONSCHEMA": "JSON", "PROTOBUF": "PROTOBUF", "PROTO": "PROTOBUF"}
+# what a mistake of ours on one line may raise; the lines after it have a right to their answers all the same
+_MISTAKES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _ID = re.compile(r'"id"\s*:\s*("(?:[^"\\]|\\.){0,500}"|-?[0-9]{1,18})')
 
 
@@ -52,6 +54,11 @@ def verdict_of_line(line: bytes) -> dict[str, Any]:
             "compatible": False,
             "error": f"the schemas are too deep or too large: {type(error).__name__}",
         }
+    except _MISTAKES as error:
+        what = (
+            f"the schemas could not be compared, a mistake of Hanse: {type(error).__name__}: {short(error)}"
+        )
+        return answer | {"compatible": False, "error": what}
     return answer | {"compatible": not findings, "findings": [f.as_dict() for f in findings]}
 
 
