@@ -16,6 +16,7 @@ import uvicorn
 
 from hanse.client import CatalogError, Client
 from hanse_catalog.app import create_app
+from hanse_catalog.tokens import Tokens
 from helpers.catalog_mesh import SampleMesh
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ CHECKS = """() => {
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    app = create_app(SampleMesh(tmp_path_factory.mktemp("pages")))
+    folder = tmp_path_factory.mktemp("pages")
+    app = create_app(SampleMesh(folder / "mesh"), tokens=Tokens(folder / "catalog.db"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
