@@ -221,6 +221,15 @@ class SQLiteEventStore:
             )
         ]
 
+    def mentioning(self, text: str, *, limit: int = 10_000) -> list[StoredEvent]:
+        """Events whose state holds the text, by position."""
+        rows = self._select(
+            "SELECT originator_id, originator_version, topic, state, rowid FROM stored_events "
+            "WHERE instr(state, CAST(? AS BLOB)) > 0 ORDER BY rowid LIMIT ?",
+            [text, limit],
+        )
+        return [_event(row) for row in rows]
+
     def head(self) -> int:
         """The highest position, 0 when empty."""
         return self._select("SELECT COALESCE(MAX(rowid), 0) FROM stored_events", [])[0][0]

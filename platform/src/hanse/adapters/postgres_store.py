@@ -134,6 +134,14 @@ class PostgresEventStore:
         )
         return [_event(row) for row in rows]
 
+    def mentioning(self, text: str, *, limit: int = 10_000) -> list[StoredEvent]:
+        """Events whose state holds the text, by position."""
+        rows = self._select(
+            _EVENTS + "WHERE position(%s::bytea IN state) > 0 ORDER BY notification_id LIMIT %s",
+            [text.encode(), limit],
+        )
+        return [_event(row) for row in rows]
+
     def head(self) -> int:
         """The highest position, 0 when empty."""
         return self._select("SELECT COALESCE(MAX(notification_id), 0) FROM {schema}.stored_events", [])[0][0]

@@ -23,6 +23,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("hanse.cli.up:up", "Serve the catalog and keep the products up to date."),
     "check": ("hanse_governance.cli:check", "Check products, contracts, schemas and projections."),
     "domain": ("hanse.cli.domain:app", "Make and list domains."),
+    "aggregate": ("hanse.cli.aggregate:app", "Look at aggregates, as they are and as they were."),
+    "saga": ("hanse.cli.saga:app", "List, show, resume and abort the processes of sagas."),
+    "trace": ("hanse.cli.trace:trace", "Print the tree of a business transaction."),
     "product": ("hanse.cli.product:app", "Make, list, run, rebuild and inspect products."),
     "log": ("hanse.cli.log:app", "Look into the event log."),
     "schema": ("hanse.cli.schema:app", "Compare and check event schemas."),
@@ -32,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mcp": ("hanse_catalog.cli:mcp", "Serve the catalog to an assistant (MCP)."),
     "audit": ("hanse_catalog.cli:audit", "Show who read which products."),
     "access": ("hanse_catalog.cli:access", "Decide on requests for access."),
+    "subject": ("hanse.cli.subject:app", "Erase a person from products, and list who was erased."),
     "token": ("hanse_catalog.cli:token", "Issue and revoke access tokens of the catalog."),
 }
 

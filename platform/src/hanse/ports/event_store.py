@@ -117,6 +117,10 @@ class EventStore(Protocol):
         """Events by position, `position > after`: the outbox that the relay reads. No gaps appear later."""
         ...
 
+    def mentioning(self, text: str, *, limit: int = 10_000) -> list[StoredEvent]:
+        """Events whose state holds the text, by position: reads the whole store, for people who look something up."""
+        ...
+
     def head(self) -> int:
         """The highest position, 0 when empty."""
         ...
