@@ -15,7 +15,8 @@ from hanse.sql.types import BIGINT, DOUBLE, INT, STRING, Type, array, decimal
 class Call:
     """An aggregate call: lowered arguments, DISTINCT, FILTER, and how rows are ordered by arrival.
 
-    `over` is the text of the OVER clause, or empty; `arrival` orders a group's rows.
+    `over` is the text of the OVER clause, or empty; `arrival` orders a group's rows, `backwards` the
+    rows of a frame from the last to the first.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Call:
     arrival: str
     zone: str
     node: Any
+    backwards: str = ""
 
     def text(self, name: str, args: str, *, order: str = "", nulls: str = "") -> str:
         """The DuckDB call with this call's modifiers."""
@@ -205,10 +207,12 @@ def ranking(call: Call) -> Value | None:
             return Value(f"{call.name.lower()}(){call.over}", DOUBLE)
         case "NTILE":
             return Value(f"ntile({args[0]}){call.over}", BIGINT)
-        case "LAG" | "LEAD":
-            return Value(f"{call.name.lower()}({', '.join(args)}){call.over}", call.args[0].type)
+        case "LAG":
+            back = args[1] if len(args) > 1 else "1"
+            found = f"nth_value({args[0]}, {back} + 1 ORDER BY {call.backwards}){call.over}"
+            return Value(f"coalesce({found}, {args[2]})" if len(args) > 2 else found, call.args[0].type)
         case _:
             return None
 
 
-RANKING = ("ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTILE", "LAG", "LEAD")
+RANKING = ("ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTILE", "LAG")

@@ -438,7 +438,7 @@ class ExpressionCompiler:
         return extract(node.this.name, self.value(node.expression), node, self.zone)
 
     def _round_to(self, node: ast.RoundTo) -> Value:
-        return round_to(self.value(node.this), node.args["unit"], bool(node.args.get("up")), node)
+        return round_to(self.value(node.this), node.args["unit"], bool(node.args.get("up")), node, self.zone)
 
     def _array(self, node: exp.Array) -> Value:
         values = [self.value(item) for item in node.expressions]

@@ -259,7 +259,12 @@ def _close(
         query.note("window aggregate")
         if query.late == "drop":
             relation = late_filter(relation, relation.sources)
-        test = closed_test(ends[0], relation.sources) if query.emission == "closed" else None
+        clock = next(value.type.clock for _, value in keys.values() if value.role == "window_end")
+        test = (
+            closed_test(ends[0], clock, relation.sources, relation.lag)
+            if query.emission == "closed"
+            else None
+        )
         return query.settle(relation), test
     query.note("group aggregate" if keys else "global aggregate")
     return query.settle(relation), None
@@ -300,7 +305,7 @@ def _emit(
     if tests:
         text += f" HAVING {' AND '.join(tests)}"
     window = "emitted" if closed or relation.window == "assigned" else relation.window
-    return Relation(text, columns, relation.sources, window=window, append=False)
+    return Relation(text, columns, relation.sources, window=window, append=False, lag=relation.lag)
 
 
 __all__ = ["Binding", "Type", "compile_group"]

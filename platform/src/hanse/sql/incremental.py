@@ -208,8 +208,11 @@ def _grouped(program: ProgramCompiler, sink: Sink, source: Source, node: exp.Sel
     ends = [name for name, value in keys.values() if value.role == "window_end"]
     starts = [name for name, value in keys.values() if value.role == "window_start"]
     windowed = relation.window == "assigned" and bool(ends) and bool(starts)
+    clocked = any(value.type.clock for _, value in keys.values())
     if windowed and (
-        source.changelog != "append" or (program.emission == "closed" and program.late == "keep")
+        (clocked and (program.emission == "closed" or program.late == "drop"))
+        or source.changelog != "append"
+        or (program.emission == "closed" and program.late == "keep")
     ):
         return None
     if windowed and program.late == "drop":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from hanse.sql.windows import (
     closed_test,
     instant,
     late_filter,
-    now_watermark,
+    reached,
     row_watermark,
     table_function,
     untriggered,
@@ -144,6 +145,7 @@ class QueryCompiler:
                     sources,
                     window=window,
                     append=left.append and right.append,
+                    lag=max(left.lag, right.lag),
                 )
             plain = tuple(replace(column, role=None) for column in named)
             return Relation(
@@ -434,34 +436,34 @@ class QueryCompiler:
             relation = self._drop_late(relation, semi)
             end = relation.column("window_end")
             if self.emission == "closed" and end is not None:
-                closed.append(closed_test(end.sql, semi))
+                closed.append(closed_test(end.sql, end.type.clock, semi, relation.lag))
             return replace(relation, window="emitted"), scope, closed
         if over is not None and relation.timed:
             name = over[0].split(".", 1)[-1]
             if self.late == "drop":
-                test = f"{instant(name)} > {row_watermark(relation.sources)}"
+                test = f"{instant(name)} > {row_watermark(relation.sources, lag=relation.lag)}"
                 if over[1] is not None:
                     test = untriggered(relation, name, over[1], relation.sources)
                 relation = self.settle(relation.with_sql(f"SELECT * FROM ({relation.sql}) WHERE {test}"))
             if self.emission == "closed":
-                closed.append(f"{instant(name)} <= {now_watermark(relation.sources)}")
+                closed.append(reached(relation, name))
             self.note("over, by event time")
             return self.settle(relation), scope, closed
         if relation.window == "assigned" and self._ranks_windows(node, scope, hints):
             relation = self._drop_late(relation, relation.sources)
             end = relation.column("window_end")
             if self.emission == "closed" and end is not None:
-                closed.append(closed_test(end.sql, relation.sources))
+                closed.append(closed_test(end.sql, end.type.clock, relation.sources, relation.lag))
             self.note("window top-n")
             return replace(relation, window="emitted"), scope, closed
         first = self._keeps_first(node, scope, hints) if relation.append and relation.window is None else None
         if first is not None and relation.sources:
             name = first.split(".", 1)[-1]
             if self.late == "drop":
-                test = f"{instant(name)} >= {row_watermark(relation.sources)}"
+                test = f"{instant(name)} >= {row_watermark(relation.sources, lag=relation.lag)}"
                 relation = relation.with_sql(f"SELECT * FROM ({relation.sql}) WHERE {test}")
             if self.emission == "closed":
-                closed.append(f"{instant(name)} <= {now_watermark(relation.sources)}")
+                closed.append(reached(relation, name))
             self.note("keep the first row by event time")
         if self._windows(node):
             relation = self.settle(relation)
@@ -599,7 +601,7 @@ class QueryCompiler:
             relation = late_filter(relation, relation.sources)
         text = f"SELECT {names}, min(_s) AS _s, NULL::BIGINT[] AS _w FROM ({relation.sql}) GROUP BY {names}"
         if windowed and end is not None and self.emission == "closed":
-            text += f" HAVING {closed_test(end.sql, relation.sources)}"
+            text += f" HAVING {closed_test(end.sql, end.type.clock, relation.sources, relation.lag)}"
         self.note("distinct")
         return replace(relation, sql=text, window="emitted" if windowed else None)
 
@@ -650,7 +652,7 @@ class QueryCompiler:
         if self.late == "drop":
             tests.append(untriggered(relation, name, (), relation.sources))
         if self.emission == "closed":
-            tests.append(f"{instant(name)} <= {now_watermark(relation.sources)}")
+            tests.append(reached(relation, name))
         self.note("sort by event time")
         if not tests:
             return relation
@@ -672,21 +674,25 @@ class QueryCompiler:
         keys = [compiler.value(item).sql for item in partition]
         sorts, last_wins = self._over_order(compiler, order, name, node, arrival)
         frame = self._frame(compiler, spec)
-        by_rows = frame.startswith(" ROWS") or name in ("ROW_NUMBER", "LAG", "LEAD", "NTILE")
+        by_rows = frame.startswith(" ROWS") or name in ("ROW_NUMBER", "NTILE")
+        backwards = ", ".join([*(_reversed(sort) for sort in sorts), f"{arrival} DESC"])
         if sorts and by_rows:
             sorts.append(f"{arrival} {'DESC' if last_wins else 'ASC'}")
-        if not sorts and name in ("ROW_NUMBER", "LAG", "LEAD"):
+        if not sorts and name in ("ROW_NUMBER", "LAG"):
             sorts.append(f"{arrival} ASC")
         parts = [f"PARTITION BY {', '.join(keys)}"] if keys else []
         parts += [f"ORDER BY {', '.join(sorts)}"] if sorts else []
         text = f" OVER ({' '.join(parts)}{frame if name not in RANKING else ''})"
         distinct, args = _call_args(compiler, call)
-        made = Call(name, args, distinct, condition, text, arrival, self.zone, call)
+        made = Call(name, args, distinct, condition, text, arrival, self.zone, call, backwards)
         value = ranking(made)
         if value is None and name in AGGREGATES:
             value = AGGREGATES[name](made)
         if value is None:
-            raise refuse(f"{name} OVER", node, "use an aggregate or a ranking function")
+            advice = (
+                "turn the order and use LAG" if name == "LEAD" else "use an aggregate or a ranking function"
+            )
+            raise refuse(f"{name} OVER", node, advice)
         return value
 
     def _over_order(
@@ -709,6 +715,8 @@ class QueryCompiler:
         for side in ("start", "end"):
             bound = spec.args.get(side)
             word = spec.args.get(f"{side}_side") or ""
+            if word == "FOLLOWING":
+                raise refuse("a frame of FOLLOWING rows", spec.parent, "end the frame at CURRENT ROW")
             if bound is None:
                 continue
             text = bound if isinstance(bound, str) else compiler.value(bound).sql
@@ -769,6 +777,13 @@ def direction(item: Any) -> str:
     if explicit is None:
         nulls_first = not descending
     return f"{'DESC' if descending else 'ASC'} NULLS {'FIRST' if nulls_first else 'LAST'}"
+
+
+def _reversed(sort: str) -> str:
+    """A sort item's text with the other direction."""
+    text, way, nulls = re.fullmatch(r"(.*) (ASC|DESC)( NULLS FIRST| NULLS LAST)?", sort, re.DOTALL).groups("")  # type: ignore[union-attr]
+    turned = {"": "", " NULLS FIRST": " NULLS LAST", " NULLS LAST": " NULLS FIRST"}[nulls]
+    return f"{text} {'DESC' if way == 'ASC' else 'ASC'}{turned}"
 
 
 def _selected(select: Any, node: Any) -> Any:

@@ -44,7 +44,8 @@ class Relation:
     """A lowered query: `sql` is a SELECT whose columns are named by `columns[i].sql`.
 
     `sources` are the numbers of the sources whose watermarks govern it, `window` is `assigned`
-    when rows carry windows that no operator has closed yet, `emitted` after one has.
+    when rows carry windows that no operator has closed yet, `emitted` after one has. `lag` is by how
+    many milliseconds the watermark stays behind its sources', as it does after an interval join.
     """
 
     sql: str
@@ -55,6 +56,7 @@ class Relation:
     append: bool = True
     names: frozenset[str] = frozenset()
     timed: bool = True
+    lag: int = 0
 
     def column(self, role: str) -> Column | None:
         """The first column of that role."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from hanse.sql.relation import Value, refuse
@@ -106,7 +107,7 @@ def extract(unit: str, value: Value, node: Any, zone: str) -> Value:
     return Value(f"CAST(floor(extract('{_EXTRACT[unit]}' FROM {sql})) AS BIGINT)", BIGINT)
 
 
-def round_to(value: Value, unit: str, up: bool, node: Any) -> Value:
+def round_to(value: Value, unit: str, up: bool, node: Any, zone: str) -> Value:
     """FLOOR or CEIL of a point in time to a unit; weeks begin on Sunday, as Flink has them."""
     unit = unit_name(unit)
     if unit not in (
@@ -123,6 +124,10 @@ def round_to(value: Value, unit: str, up: bool, node: Any) -> Value:
         "CENTURY",
     ):
         raise refuse(f"rounding TO {unit}", node, "round to YEAR, MONTH, DAY, HOUR, MINUTE or SECOND")
+    if value.type.kind == "TIMESTAMP_LTZ":
+        shown = Value(f"timezone({literal(zone)}, {value.sql})", replace(value.type, kind="TIMESTAMP"))
+        local = round_to(shown, unit, up, node, zone)
+        return Value(f"timezone({literal(zone)}, {local.sql})", value.type)
     if unit == "WEEK":
         floor = f"(date_trunc('week', {value.sql} + INTERVAL 1 DAY) - INTERVAL 1 DAY)"
     else:

@@ -50,7 +50,8 @@ class Type:
     """A type: `kind` is Flink's root name; the rest applies to some kinds only.
 
     `size` is a decimal's precision, a string's length or a timestamp's fractional digits (None:
-    the default); `scale` a decimal's; `items` the element, key and value, or field types.
+    the default); `scale` a decimal's; `items` the element, key and value, or field types; `clock`
+    the zone whose wall clock a timestamp shows, when that is known and is not UTC's.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Type:
     items: tuple[Type, ...] = ()
     names: tuple[str, ...] = ()
     fixed: bool = False
+    clock: str = ""
 
     @property
     def duckdb(self) -> str:

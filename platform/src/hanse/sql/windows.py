@@ -25,20 +25,42 @@ _ORDER = {
 }
 
 
-def row_watermark(sources: Iterable[int], ref: str = "") -> str:
-    """The watermark over `sources` just before a row arrived, in milliseconds."""
+def row_watermark(sources: Iterable[int], ref: str = "", lag: int = 0) -> str:
+    """The watermark over `sources` just before a row arrived, `lag` behind, in milliseconds."""
     parts = [f"coalesce({ref}_w[{number + 1}], {LOWEST})" for number in sorted(sources)]
     if not parts:
         return str(LOWEST)
-    return parts[0] if len(parts) == 1 else f"least({', '.join(parts)})"
+    least = parts[0] if len(parts) == 1 else f"least({', '.join(parts)})"
+    return f"({least} - {lag})" if lag else least
 
 
-def now_watermark(sources: Iterable[int]) -> str:
-    """The watermark over `sources` now, in milliseconds."""
+def now_watermark(sources: Iterable[int], lag: int = 0) -> str:
+    """The watermark over `sources` now, `lag` behind, in milliseconds."""
     numbers = ", ".join(str(number) for number in sorted(sources))
     if not numbers:
         return str(LOWEST)
-    return f"(SELECT min(moment) FROM engine.watermark WHERE source IN ({numbers}))"
+    behind = f" - {lag}" if lag else ""
+    return f"(SELECT min(moment){behind} FROM engine.watermark WHERE source IN ({numbers}))"
+
+
+def reached(relation: Relation, time: str) -> str:
+    """The condition that the watermark has come to a row's `time`; a late row waits for its next step."""
+    now = now_watermark(relation.sources, relation.lag)
+    return f"{instant(time)} <= {now} AND {row_watermark(relation.sources, lag=relation.lag)} < {now}"
+
+
+def last_moment(end: str, clock: str) -> str:
+    """The last millisecond before a window's `end`, as an instant in milliseconds since the epoch.
+
+    On a wall clock that shows an hour twice it is the later one, and of an hour that the clock leaves
+    out the moment of the jump, as Flink sets its timers.
+    """
+    if not clock:
+        return f"{instant(end)} - 1"
+    local = f"({end} - INTERVAL 1 MILLISECOND)"
+    at = f"timezone({literal(clock)}, {local})"
+    jump = f"{instant(at)} - {instant(at)} % 3600000"
+    return f"(CASE WHEN timezone({literal(clock)}, {at}) = {local} THEN {instant(at)} ELSE {jump} END)"
 
 
 def instant(sql: str) -> str:
@@ -134,28 +156,21 @@ def assign(
         raise refuse(f"{name} with a length of zero or less", node, "write a positive INTERVAL")
     if name == "CUMULATE" and size % lengths["STEP"]:
         raise refuse("CUMULATE whose size is no multiple of its step", node, "make it one")
-    base, clock, zone = _local_clock(compiler, base, time, name, node)
+    base, clock, zone = _local_clock(compiler, base, time)
     if name == "SESSION":
-        sql = _session(compiler, base, clock, size, keys)
+        sql = _session(compiler, base, clock, size, keys, zone)
     else:
         sql = _aligned(base, name, instant(clock.sql), clock.sql, size, lengths)
     return _windowed(base, sql, time, zone)
 
 
-def _local_clock(
-    compiler: QueryCompiler, base: Relation, time: Column, name: str, node: Any
-) -> tuple[Relation, Column, str]:
+def _local_clock(compiler: QueryCompiler, base: Relation, time: Column) -> tuple[Relation, Column, str]:
     """The base with what the session's clock showed at each row, that column, and the clock's zone.
 
     Windows of instants follow the wall clock of the session's time zone; in UTC there is nothing to turn.
     """
     if time.type.kind != "TIMESTAMP_LTZ" or compiler.zone == "UTC":
         return base, time, "UTC"
-    if compiler.emission == "closed" or compiler.late == "drop":
-        clause = f"{name} on a {time.type} in {compiler.zone} with emission closed or late rows dropped"
-        raise refuse(
-            clause, node, "set table.local-time-zone to UTC, or show windows early and keep late rows"
-        )
     text = f"SELECT *, timezone({literal(compiler.zone)}, {time.sql}) AS _clock FROM ({base.sql})"
     return base.with_sql(text), replace(time, sql="_clock"), compiler.zone
 
@@ -185,13 +200,18 @@ def _ms_ref(at: str) -> str:
     return at.replace("epoch_ms(", "epoch_ms(b.")
 
 
-def _session(compiler: QueryCompiler, base: Relation, time: Column, gap: int, keys: list[str]) -> str:
+def _session(
+    compiler: QueryCompiler, base: Relation, time: Column, gap: int, keys: list[str], zone: str
+) -> str:
     """Sessions by replaying each key's rows in order of arrival: what is closed merges no more."""
     columns = {column.name: column.sql for column in base.columns}
     missing = [key for key in keys if key not in columns]
     if missing:
         raise refuse(f"the unknown column {missing[0]}", None, "partition by columns of the table")
-    watermark = row_watermark(base.sources, "_b.") if compiler.late == "drop" else str(LOWEST)
+    watermark = row_watermark(base.sources, "_b.", base.lag) if compiler.late == "drop" else str(LOWEST)
+    if zone != "UTC" and compiler.late == "drop":
+        shown = f"timezone({literal(zone)}, make_timestamptz({watermark} * 1000))"
+        watermark = f"(CASE WHEN {watermark} > {LOWEST} THEN {instant(shown)} ELSE {LOWEST} END)"
     sign = "_b._k" if base.changelog else "1"
     listed = f"list(struct_pack(t := {instant('_b.' + time.sql)}, w := {watermark}, k := {sign}, r := _b) ORDER BY _b._s)"
     group = ", ".join(f"_b.{columns[key]}" for key in keys)
@@ -210,7 +230,7 @@ def _session(compiler: QueryCompiler, base: Relation, time: Column, gap: int, ke
 
 def _windowed(base: Relation, sql: str, time: Column, zone: str) -> Relation:
     zoned = time.type.kind == "TIMESTAMP_LTZ"
-    kind = Type("TIMESTAMP", 3)
+    kind = Type("TIMESTAMP", 3, clock="" if zone == "UTC" else zone)
     named = [(column.name, column.type, column.role) for column in base.columns]
     named = [
         (n, t, r if r not in ("window_start", "window_end", "window_time") else None) for n, t, r in named
@@ -227,21 +247,21 @@ def _windowed(base: Relation, sql: str, time: Column, zone: str) -> Relation:
         f"SELECT {old}, make_timestamp(_ws * 1000) AS {start.sql}, make_timestamp(_we * 1000) AS {end.sql}, "
         f"{last} AS {stamp.sql}, {hidden} FROM ({sql})"
     )
-    return Relation(text, columns, base.sources, base.changelog, "assigned", base.append)
+    return replace(base, sql=text, columns=columns, window="assigned")
 
 
-def late_filter(relation: Relation, sources: Iterable[int]) -> Relation:
+def late_filter(relation: Relation, sources: Iterable[int], lag: int = 0) -> Relation:
     """The rows whose window was still open when they arrived."""
     end = relation.column("window_end")
     if end is None:
         return relation
-    test = f"{instant(end.sql)} - 1 > {row_watermark(sources)}"
+    test = f"{last_moment(end.sql, end.type.clock)} > {row_watermark(sources, lag=max(lag, relation.lag))}"
     return relation.with_sql(f"SELECT * FROM ({relation.sql}) WHERE {test}")
 
 
-def closed_test(end: str, sources: Iterable[int]) -> str:
-    """The condition that a window ending at `end` has closed."""
-    return f"{instant(end)} - 1 <= {now_watermark(sources)}"
+def closed_test(end: str, clock: str, sources: Iterable[int], lag: int = 0) -> str:
+    """The condition that a window ending at `end` on that clock has closed."""
+    return f"{last_moment(end, clock)} <= {now_watermark(sources, lag)}"
 
 
 def untriggered(relation: Relation, time: str, keys: Iterable[str], sources: Iterable[int]) -> str:
@@ -250,8 +270,9 @@ def untriggered(relation: Relation, time: str, keys: Iterable[str], sources: Ite
     Flink's sort and bounded OVER drop by the last time that fired, not by the watermark itself.
     """
     # A row that was not late itself and is no later than c's watermark came before c, so one pass in order of
-    # time finds the nearest such row. The late rows that it leaves are few, and compared with each other.
-    mark, names = row_watermark(sources, "c."), tuple(keys)
+    # time finds the nearest such row. The late rows that it leaves are few, and compared with each other: a late
+    # row is emitted at the watermark's next step.
+    mark, names = row_watermark(sources, "c.", relation.lag), tuple(keys)
     same = "".join(f" AND e.{key} IS NOT DISTINCT FROM c.{key}" for key in names)
     listed = "".join(f", c.{key} AS {key}" for key in names)
     at = f"epoch_us(c.{time})"
@@ -263,6 +284,6 @@ def untriggered(relation: Relation, time: str, keys: Iterable[str], sources: Ite
         f"WITH _marked AS MATERIALIZED ({marked}), _l AS MATERIALIZED (SELECT * FROM _marked WHERE {late}), "
         f"_near AS MATERIALIZED (SELECT c._s AS _s FROM {near}), _rest AS MATERIALIZED ({rest}) "
         f"SELECT _s FROM _near UNION ALL "
-        f"SELECT c._s FROM _rest c JOIN _rest e ON e._s < c._s AND e._u >= c._u{same}"
+        f"SELECT c._s FROM _rest c JOIN _rest e ON e._s < c._s AND e._u >= c._u AND e._m < c._m{same}"
     )
     return f"_s NOT IN ({behind})"
