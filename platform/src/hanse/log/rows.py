@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -52,15 +53,19 @@ def from_records(records: Sequence[Record]) -> tuple[pa.RecordBatch, Int32s]:
     return batch, wanted
 
 
-def headers_array(lists: Sequence[Sequence[tuple[str, bytes | None]]]) -> pa.Array[Any]:
-    """The headers of each record, as the column `headers` of `RECORDS`."""
-    lengths = np.fromiter(map(len, lists), np.int32, count=len(lists))
+def headers_array(lists: Sequence[Sequence[tuple[str, bytes | None]] | None]) -> pa.Array[Any]:
+    """The headers of each record, as the column `headers` of `RECORDS`; None is a record without."""
+    kind = BODY.field("headers").type
+    if lists.count(None) == len(lists):
+        bounds = np.zeros(len(lists) + 1, dtype=np.int32)
+        return pa.ListArray.from_arrays(pa.array(bounds), pa.array([], _HEADER), type=kind)
+    lists = [headers or () for headers in lists]
     bounds = np.zeros(len(lists) + 1, dtype=np.int32)
-    np.cumsum(lengths, out=bounds[1:])
-    names = pa.array([name for headers in lists for name, _ in headers], pa.string())
-    values = pa.array([value for headers in lists for _, value in headers], pa.binary())
-    entries = pa.StructArray.from_arrays([names, values], fields=list(_HEADER))
-    return pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), entries).cast(BODY.field("headers").type)
+    np.cumsum(np.fromiter(map(len, lists), np.int32, count=len(lists)), out=bounds[1:])
+    flat = list(chain.from_iterable(chain.from_iterable(lists)))
+    columns = [pa.array(flat[0::2], pa.string()), pa.array(flat[1::2], pa.binary())]
+    entries = pa.StructArray.from_arrays(columns, fields=list(_HEADER))
+    return pa.ListArray.from_arrays(pa.array(bounds), entries, type=kind)
 
 
 def from_table(table: pa.Table) -> tuple[pa.RecordBatch, Int32s]:
