@@ -16,6 +16,8 @@ from inventory.values import stock_of
 EVERY = timedelta(days=3)
 """Between two deliveries of a supplier."""
 SUPPLY = 36
+WELCOME = ("surprise", 9)
+"""The box that new customers are given, and how many more of it come each time."""
 REORDER_POINT = 12
 
 _Step = tuple[datetime, Command, str]
@@ -44,7 +46,7 @@ def _delay(draw: random.Random) -> timedelta:
 
 def _supplies(seed: int, days: int) -> Iterator[_Life]:
     at, number = SIMULATED_FROM, 0
-    while at < SIMULATED_FROM + timedelta(days=days):
+    while at <= SIMULATED_FROM + timedelta(days=days):
         yield at, _delivery(seed, number, at)
         at, number = at + EVERY, number + 1
 
@@ -52,13 +54,15 @@ def _supplies(seed: int, days: int) -> Iterator[_Life]:
 def _delivery(seed: int, number: int, at: datetime) -> Iterator[_Step]:
     draw = random.Random(f"{seed}/supply/{number}")  # noqa: S311
     for box in BOXES:
+        quantity = draw.randint(SUPPLY - 6, SUPPLY + 6)
+        quantity += WELCOME[1] if box.product_id == WELCOME[0] else 0
         yield (
             at,
             ReceiveStock(
                 stock_id=_stock(box),
                 seller_id=box.seller_id,
                 product_id=box.product_id,
-                quantity=draw.randint(SUPPLY - 6, SUPPLY + 6),
+                quantity=quantity,
                 reorder_point=REORDER_POINT,
                 received_at=at,
             ),

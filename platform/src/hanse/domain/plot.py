@@ -16,7 +16,7 @@ from hanse.domain.demo import SHOPPERS_A_DAY, SIMULATED_FROM, Shopper, shopper, 
 
 ORDERS_A_DAY = 100
 LEADS_A_DAY = 10
-MANAGED = 20
+MANAGED = 40
 """One order in so many is fulfilled by the shop itself."""
 PROMISED = timedelta(days=12)
 """Within this time after the order a box is promised to be at the door."""
@@ -112,7 +112,7 @@ def _order_plot(seed: int, number: int) -> OrderPlot:
     boxes = tuple(draw.sample(BOXES, count))
     freight = tuple(Decimal(draw.choice(("7.90", "9.90", "14.90"))) for _ in boxes)
     plot = OrderPlot(seed, number, shopper(seed, buyer), placed, boxes, freight)
-    fate = draw.random()
+    fate = 1.0 if plot.managed else draw.random()
     if fate < 0.03:
         plot.cancelled_at, plot.reason = placed + timedelta(hours=draw.uniform(0.2, 20)), "canceled"
     else:

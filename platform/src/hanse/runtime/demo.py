@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hanse.bootstrap import Mesh
-from hanse.domain.demo import DemoReport, Timed, olist_streams, run, simulated_streams
+from hanse.domain.demo import DemoReport, Timed, olist_streams, responding_streams, run, simulated_streams
 from hanse.domain.service import Accepted, Verdict
 from hanse.errors import ConfigError
 from hanse.runtime.inboxes import settle
@@ -102,9 +102,7 @@ def play(mesh: Mesh, source: Input, progress: Progress) -> Played:
     started = time.monotonic()
     relayed = relay_all(mesh, progress)
     played.stages.append(Stage("relay", relayed, "events", time.monotonic() - started))
-    started = time.monotonic()
-    settled = settle(mesh, progress=progress)
-    played.stages.append(Stage("sagas", settled, "messages", time.monotonic() - started))
+    played.stages.append(_settle(mesh, source, recorder, played, progress))
     played.stages.append(_publish(mesh, progress))
     played.totals = reconcile(mesh, source.directory, recorder)
     return played
@@ -137,15 +135,30 @@ def _command(mesh: Mesh, source: Input, recorder: Recorder, played: Played, prog
         streams = simulated_streams(mesh, source.seed, source.days)
     begun = {name: _begun(stream) for name, stream in streams.items()}
     _claim(mesh.settings.data / "demo.json", source)
-
-    def verdict(domain: str, timed: Timed, given: Verdict) -> None:
-        recorder.add(domain, timed, accepted=isinstance(given, Accepted))
-
-    record = verdict if source.directory is None else None
+    record = _recording(recorder) if source.directory is None else None
     report = run(mesh, begun, lambda name, done: progress(f"commands to {name}", done), on_verdict=record)
     _tell(report, played)
     commands = sum(domain.commands for domain in report.domains.values())
     return Stage("commands", commands, "commands", time.monotonic() - started)
+
+
+def _settle(mesh: Mesh, source: Input, recorder: Recorder, played: Played, progress: Progress) -> Stage:
+    """Let the sagas ask, the simulated world respond, and the sagas end; then note what they asked for."""
+    started = time.monotonic()
+    settled = settle(mesh, progress=progress)
+    if source.directory is None:
+        streams = responding_streams(mesh, source.seed, source.days)
+        _tell(run(mesh, streams, on_verdict=_recording(recorder)), played)
+        settled += settle(mesh, progress=progress)
+        recorder.add_sent(mesh)
+    return Stage("sagas", settled, "messages", time.monotonic() - started)
+
+
+def _recording(recorder: Recorder) -> Callable[[str, Timed, Verdict], None]:
+    def verdict(domain: str, timed: Timed, given: Verdict) -> None:
+        recorder.add(domain, timed, accepted=isinstance(given, Accepted))
+
+    return verdict
 
 
 def _begun(stream: Iterable[Timed]) -> Iterator[Timed]:

@@ -49,12 +49,12 @@ def settle(
     inboxes = Inboxes(mesh, clock)
     total = 0
     while True:
-        moved = 0
+        moved = relayed = 0
         for domain in mesh.model.domains:
-            relay_new(mesh, domain)
+            relayed += relay_new(mesh, domain)
             moved += inboxes.step(domain.name)
         total += moved
-        if not moved:
+        if not moved and not relayed:
             return total
         if progress:
             progress("messages between domains", total)

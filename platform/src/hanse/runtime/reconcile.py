@@ -8,13 +8,18 @@ simulator it is one table `commands`, with the body of each as JSON and whether 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, is_dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from hanse.bootstrap import Mesh
 from hanse.domain.discovery import load_module
+from hanse.errors import UnknownTopic
+from hanse.relay.commands import inbox_topic
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,6 +57,34 @@ class Recorder:
                 "body": body,
             }
         )
+
+    def add_sent(self, mesh: Mesh) -> None:
+        """Keep the commands that sagas have sent over the log, each with the verdict its domain gave."""
+        for domain in mesh.model.domains:
+            sent = list(_sent(mesh, domain.name))
+            known = mesh.store(domain.name).verdicts([UUID(row["id"]) for row in sent]) if sent else {}
+            for row in sent:
+                verdict = known.get(UUID(row["id"]))
+                self.rows.append({**row, "accepted": verdict is not None and verdict.rule is None})
+
+
+def _sent(mesh: Mesh, domain: str) -> Iterator[dict[str, Any]]:
+    topic = inbox_topic(domain).name
+    try:
+        offsets = {partition: span.low for partition, span in mesh.log.ranges(topic).items()}
+    except UnknownTopic:
+        return
+    while (fetched := mesh.log.read(topic, offsets)).rows.num_rows:
+        for row in fetched.rows.select(["headers", "value"]).to_pylist():
+            headers = {header["name"]: header["value"].decode() for header in row["headers"]}
+            yield {
+                "domain": domain,
+                "kind": headers["ce_type"],
+                "id": headers["ce_id"],
+                "at": datetime.fromisoformat(headers["ce_time"]),
+                "body": row["value"].decode(),
+            }
+        offsets = fetched.next_offsets
 
 
 def _plain(value: object) -> object:
