@@ -55,6 +55,16 @@ class Settings:
         return self.data / "keys.db"
 
     @property
+    def mask_path(self) -> Path:
+        """The key of the hashes that readers see of personal data."""
+        return self.data / "mask.key"
+
+    @property
+    def erasures_path(self) -> Path:
+        """Which persons were erased from the products, and when."""
+        return self.data / "erasures.db"
+
+    @property
     def archive_path(self) -> Path:
         """Archived topics, as Parquet by offset."""
         return self.data / "archive"

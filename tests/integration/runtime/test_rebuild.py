@@ -25,6 +25,7 @@ from hanse.runtime import rebuild_product, run_product
 from helpers.shop_mesh import PRODUCTS, START, rows_of, sell, settings_of, write_mesh, write_product
 
 NAME = "shop.by_state"
+SLOWLY = ("rebuilt", "sealed", "recorded")
 COLUMNS = ("state STRING KEY", "sales BIGINT", "total BIGINT")
 DOUBLED = "SELECT state, COUNT(*) AS sales, SUM(amount) * 2 AS total FROM sales GROUP BY state"
 NOT_DOUBLE = {
@@ -155,7 +156,8 @@ def process(root: Path, **environ: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize(
-    "place", ["rebuilt", "sealed", "snapshot-made", "main-moved", "recorded", "swapping"]
+    "place",
+    [*(pytest.param(p, marks=pytest.mark.slow) for p in SLOWLY), "snapshot-made", "main-moved", "swapping"],
 )
 def test_a_rebuild_that_is_killed_is_as_if_it_never_was_or_complete(root: Path, place: str) -> None:
     change(root)

@@ -14,14 +14,16 @@ _CLOSED = frozenset({"personal", "pii", "sensitive"})
 
 
 class PersonalUnmasked(Policy):
-    """A public product shows a column that is classified as personal only as ciphertext.
+    """A public product shows a column that is classified as personal only masked or as ciphertext.
 
+    It is masked when its classification is personal or pii, or its custom property `mask` says hash or null.
     It is ciphertext when it comes from event fields with `hanse.personal` alone, or when the contract
     names the readable column elsewhere by `encryptedName`.
 
     ## Examples
 
-    Breaks it: a public product with `{name: phone, classification: personal}` from a plain event field.
+    Breaks it: a public product with a column `{name: phone, classification: personal}` whose custom property
+    `mask` is none, from a plain event field.
 
     Keeps it: the event field has `"hanse.personal": "customer_id"`; or the product is `protected`.
     """
@@ -37,7 +39,7 @@ class PersonalUnmasked(Policy):
             if product.access != "public":
                 continue
             for column in product.contract.columns:
-                closed = (column.classification or "").lower() in _CLOSED
+                closed = (column.classification or "").lower() in _CLOSED and not column.mask
                 plain = self._plain_source(mesh, product, column.name) if closed else None
                 if plain and not _encrypted(product, column.name):
                     yield self.finding(
@@ -45,7 +47,7 @@ class PersonalUnmasked(Policy):
                         product.full_name,
                         f"{column.name} of the public product {product.full_name} is {column.classification} "
                         f"and readable: {plain} is not encrypted",
-                        fix="encrypt the field at its source by `hanse.personal`, or make the product protected",
+                        fix="mask it, encrypt the field at its source by `hanse.personal`, or make the product protected",
                     )
 
     def _plain_source(self, mesh: MeshView, product: Product, column: str) -> str | None:

@@ -3,6 +3,7 @@
 customProperties that Hanse reads, because the standard has no field for them: on a quality rule
 `setAside: true` (offending rows go to `<product>$rejected`, the rest is published); on the contract
 `deadLetterThreshold: N` (the product stops when more than N records of its topics cannot be read),
+on a column `mask: hash|null|none` and `subject: COLUMN` (what readers see of personal data, and whose it is),
 `eventTime: COLUMN` and `watermark: DURATION` (how time runs in it for products that read it).
 """
 
@@ -18,11 +19,15 @@ from hanse.descriptors.problem import Invalid, Problem
 from hanse.descriptors.types import ColumnType, default_type, physical_type
 from hanse.descriptors.yaml import Document
 from hanse.errors import ConfigError
-from hanse.model.mesh import Column, Contract, QualityRule
+from hanse.model.mesh import Column, Contract, Mask, QualityRule
 
 FILE = "contract.yaml"
 SET_ASIDE = ("nullValues", "missingValues", "invalidValues")
 TAKEN = ("schema", "freshness", "primary_key", "primary_key_present", "required_columns")
+PERSONAL = frozenset({"personal", "pii"})
+"""Classifications of columns that are masked in the public table unless the contract says otherwise."""
+MASK, SUBJECT = "mask", "subject"
+Place = tuple[str | int, ...]
 FRESHNESS = ("freshness", "latency")
 _UNIT_MS = {
     **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1),
@@ -156,7 +161,46 @@ def _column(document: Document, index: int, problems: list[Problem]) -> Column |
         classification=spec.get("classification"),
         description=spec.get("description", ""),
         business_name=spec.get("businessName"),
+        mask=_mask(document, at, spec, found, problems),
+        subject=_subject(document, at, spec, problems),
     )
+
+
+def _mask(
+    document: Document, at: Place, spec: Mapping[str, Any], kind: ColumnType, problems: list[Problem]
+) -> Mask | None:
+    """How the public table shows the column; what is classified as personal is masked unless said otherwise."""
+    personal = str(spec.get("classification") or "").lower() in PERSONAL
+    said = custom(spec, MASK) or (("hash" if kind.kind == "STRING" else "null") if personal else "none")
+    if said not in ("hash", "null", "none") or (said == "hash" and kind.kind != "STRING"):
+        what = "a column cannot be masked like that"
+        problems.append(
+            document.problem(what, *at, expected="hash (of a STRING), null or none", got=str(said))
+        )
+        return None
+    if said != "none" and spec.get("primaryKey"):
+        problems.append(
+            document.problem(
+                "a column of the primary key cannot be masked",
+                *at,
+                fix="take another key, or say by the custom property mask: none that it may be seen",
+            )
+        )
+        return None
+    return None if said == "none" else said
+
+
+def _subject(document: Document, at: Place, spec: Mapping[str, Any], problems: list[Problem]) -> str | None:
+    """The column that names the person."""
+    said = custom(spec, SUBJECT)
+    names = [p.get("name") for p in document.data["schema"][0]["properties"]]
+    if said is not None and said not in names:
+        problems.append(
+            document.problem(
+                "the subject is no column of the contract", *at, expected=", ".join(names), got=str(said)
+            )
+        )
+    return said
 
 
 def column_type(spec: Mapping[str, Any]) -> ColumnType:

@@ -127,6 +127,12 @@ class SubjectKeys:
                 self._ciphers.pop(subject, None)
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def forgotten(self, subject: str) -> bool:
+        """Whether the subject was forgotten."""
+        with self._lock:
+            cipher = self._cipher(subject)
+            return cipher is None and subject in self._ciphers
+
     def close(self) -> None:
         """Close the file; later calls fail."""
         self._ciphers.clear()

@@ -97,9 +97,16 @@ OPEN = frozenset({"none", "public", "internal"})
 """Classifications of values that anybody in the house may see; all others are masked."""
 
 
+Mask = Literal["hash", "null"]
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that a contract promises (ODCS schema property)."""
+    """A column that a contract promises (ODCS schema property).
+
+    With `mask` readers see a keyed hash of its value, or nothing; `subject` is the column that names the
+    person whose key opens it, when it is ciphertext.
+    """
 
     name: str
     logical_type: str
@@ -109,6 +116,8 @@ class Column:
     classification: str | None = None
     description: str = ""
     business_name: str | None = None
+    mask: Mask | None = None
+    subject: str | None = None
 
     @property
     def open(self) -> bool:
@@ -142,6 +151,11 @@ class Contract:
     quality: tuple[QualityRule, ...] = ()
     freshness_ms: int | None = None
     document: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def masked(self) -> tuple[Column, ...]:
+        """Columns whose values readers do not see as they are."""
+        return tuple(column for column in self.columns if column.mask)
 
     @property
     def primary_key(self) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
-"""Step 5: the checks on one snapshot; and the rows that a contract sets aside."""
+"""Step 5: the checks on one snapshot; the rows that a contract sets aside, and those in the clear."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyiceberg.schema import Schema
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot
 
-REJECTED = "$rejected"
+REJECTED, RESTRICTED = "$rejected", "$restricted"
 
 
 def check(table: Table, snapshot: Snapshot, contract: Contract, oldest: datetime | None) -> Verdict:
@@ -79,27 +81,66 @@ def set_aside(
         return
     if rejected is None:
         rejected = lakehouse.create(full_name, _schema(table))
-    head = rejected.metadata.current_snapshot()
+    query = write.aside_query(table.schema(), pending, sink, predicates)
+    _beside(lakehouse, full_name, rejected, con, pending, query, whole=pending.whole)
+
+
+def restrict(
+    lakehouse: Lakehouse,
+    table: Table,
+    con: duckdb.DuckDBPyConnection,
+    pending: Pending,
+    sink: SinkState,
+    predicates: dict[str, str],
+) -> None:
+    """Put a publication's rows with their clear values into `<product>$restricted`, once.
+
+    Its folder is readable by the owner of the mesh only.
+    """
+    full_name = ".".join(table.name()) + RESTRICTED
+    found = lakehouse.load(full_name)
+    if found is None or found.schema().fields != table.schema().fields:
+        if found is not None:
+            lakehouse.drop(full_name)
+        found = lakehouse.create(full_name, table.schema())
+        Path(found.location()).mkdir(parents=True, exist_ok=True)
+        Path(found.location()).chmod(0o700)
+    rows = write.frozen(pending) if pending.whole or sink.output is None else sink.output
+    seen = replace(sink, masks=sink.clear)
+    query = f"SELECT {write.columns(table.schema(), seen)} FROM {rows} WHERE {write.good(predicates)}"
+    whole = sink.output is not None or pending.mode == "replace"
+    _beside(lakehouse, full_name, found, con, pending, query, whole=whole)
+
+
+def _beside(
+    lakehouse: Lakehouse,
+    full_name: str,
+    table: Table,
+    con: duckdb.DuckDBPyConnection,
+    pending: Pending,
+    query: str,
+    *,
+    whole: bool,
+) -> None:
+    """One snapshot of a table beside the product's, named by the publication; nothing when it is there."""
+    head = table.metadata.current_snapshot()
     if head is not None and (head.summary or {}).get("pub_id") == pending.pub_id:
         return
-    files.remove(rejected, pending.pub_id)
-    query = write.aside_query(table.schema(), pending, sink, predicates)
-    added = files.write_data(con, rejected, f"{pending.pub_id}-0", query)
-    gone = (
-        {e.data_file.file_path for e in snapshots.entries(rejected.io, head)} if pending.whole else set[str]()
-    )
+    files.remove(table, pending.pub_id)
+    added = files.write_data(con, table, f"{pending.pub_id}-0", query)
+    gone = {e.data_file.file_path for e in snapshots.entries(table.io, head)} if whole else set[str]()
     change = snapshots.Change(
         (added,) if added else (), frozenset(gone), {"pub_id": pending.pub_id, "seq": str(pending.seq)}
     )
-    update = snapshots.build(rejected, head, change)
-    epoch = int(rejected.properties.get(snapshots.EPOCH, "0"))
-    rejected = snapshots.commit(
-        rejected,
+    update = snapshots.build(table, head, change)
+    epoch = int(table.properties.get(snapshots.EPOCH, "0"))
+    table = snapshots.commit(
+        table,
         epoch,
         [snapshots.on_ref("main", head.snapshot_id if head else None)],
         [update, snapshots.set_ref("main", update.snapshot.snapshot_id)],
     )
-    maintenance.expire(lakehouse, full_name, rejected, epoch)
+    maintenance.expire(lakehouse, full_name, table, epoch)
 
 
 def _schema(table: Table) -> Schema:

@@ -1,4 +1,4 @@
-"""Places where a test stops a publication or a rebuild: by killing the process, or by calling a function.
+"""Places where a test stops a publication, a rebuild or an erasure: by killing the process, or by calling a function.
 
 `HANSE_FAILPOINT=<place>` kills the process with SIGKILL when it comes to that place; `hook` is called with
 each place. Both are for tests: nothing else sets them.
@@ -21,16 +21,16 @@ PLACES = (
     "set-aside",
     "recorded",
     "tagged",
-    "rebuilt",
-    "swapping",
 )
+AROUND = ("rebuilt", "swapping", "forgotten", "written-again", "purged")
+"""Those of rebuilds and erasures, around their publications."""
 
 hook: Callable[[str], None] | None = None
 
 
 def reach(place: str) -> None:
     """Say that the publication has come to `place`."""
-    assert place in PLACES
+    assert place in PLACES + AROUND
     if os.environ.get("HANSE_FAILPOINT") == place:
         os.kill(os.getpid(), signal.SIGKILL)
     if hook is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from functools import cached_property
 from pathlib import Path
@@ -82,6 +83,13 @@ class Lakehouse:
         return self.catalog.create_table_if_not_exists(
             (domain, name), schema, location=location, properties=PROPERTIES
         )
+
+    def drop(self, full_name: str) -> None:
+        """Forget a table and delete its files."""
+        table = self.load(full_name)
+        if table is not None:
+            self.catalog.drop_table(tuple(full_name.split(".", 1)))
+            shutil.rmtree(table.location(), ignore_errors=True)
 
     def close(self) -> None:
         """Close the catalog's connections."""

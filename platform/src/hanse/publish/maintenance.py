@@ -173,6 +173,42 @@ def _delete(lakehouse: Lakehouse, paths: set[str]) -> None:
     lakehouse.verdicts.forget_digests(sorted(p for p in paths if p.endswith(".parquet")))
 
 
+def purge(lakehouse: Lakehouse, product: str, table: Table, epoch: int) -> Table:
+    """Only what readers see now stays: older moments, rejected snapshots and every file of theirs go."""
+    main = table.metadata.current_snapshot()
+    gone = [
+        s.snapshot_id for s in table.metadata.snapshots if main is None or s.snapshot_id != main.snapshot_id
+    ]
+    uuid, verdicts = str(table.metadata.table_uuid), lakehouse.verdicts
+    entries = [e for e in verdicts.history(product) if main is None or e.snapshot_id != main.snapshot_id]
+    verdicts.expire(product, uuid, {e.seq: None for e in entries if e.table_uuid == uuid})
+    refs = [name for name, ref in table.metadata.refs.items() if ref.snapshot_id in gone]
+    updates = [*map(snapshots.drop_ref, refs), *([snapshots.drop_snapshots(gone)] if gone else [])]
+    if updates:
+        table = snapshots.commit(table, epoch, [], updates)
+    sweep(lakehouse, product, table)
+    return table
+
+
+def sweep(lakehouse: Lakehouse, product: str, table: Table) -> list[str]:
+    """Delete files under the table's folder that nothing leads to; returns their paths.
+
+    A crash leaves them: between writing and committing, between forgetting a snapshot and deleting its files.
+    The caller owns the product, so nothing is being written.
+    """
+    held: set[str] = {table.metadata_location, *(e.metadata_file for e in table.metadata.metadata_log)}
+    for snapshot in table.metadata.snapshots:
+        held |= _held(table, snapshot)
+    for entry in lakehouse.verdicts.kept(product):
+        if entry.metadata_file and Path(entry.metadata_file).exists():
+            held |= {entry.metadata_file, *_held(table, _moment(entry))}
+    folder = Path(table.location())
+    names = {path.removeprefix("file://") for path in held}
+    found = [str(p) for p in sorted(folder.rglob("*")) if p.is_file() and str(p) not in names]
+    _delete(lakehouse, set(found))
+    return found
+
+
 def scrub(lakehouse: Lakehouse) -> list[str]:
     """Paths of data files that are missing or whose bytes are not those that were written."""
     wrong: list[str] = []

@@ -431,6 +431,8 @@ class Publisher:
             audit.set_aside(
                 self.lakehouse, self.table(), con, pending, sink, predicates, sum(_aside(snapshot).values())
             )
+        if sink.clear:
+            audit.restrict(self.lakehouse, self.table(), con, pending, sink, predicates)
 
     def _update_positions(
         self, con: duckdb.DuckDBPyConnection, sink: SinkState, pending: Pending, snapshot: Snapshot

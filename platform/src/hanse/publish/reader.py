@@ -80,9 +80,9 @@ class Reader:
         self.verdicts = Verdicts(self.path / "verdicts.db")
 
     def products(self) -> list[str]:
-        """Full names of products that have a table, `$rejected` ones left out."""
+        """Full names of products that have a table, those beside them (`$rejected`, `$restricted`) left out."""
         rows = self._catalog("SELECT table_namespace, table_name FROM iceberg_tables ORDER BY 1, 2", ())
-        return [f"{domain}.{name}" for domain, name in rows if not name.endswith("$rejected")]
+        return [f"{domain}.{name}" for domain, name in rows if "$" not in name]
 
     def history(self, full_name: str) -> list[SnapshotInfo]:
         """All publications of a product, oldest first, rejected ones too."""
@@ -132,6 +132,11 @@ class Reader:
             return self.scan(f"{full_name}$rejected")
         except PublicationError:
             return None
+
+    def restricted(self, full_name: str) -> Scan | None:
+        """The product with clear values where it is masked; None when nothing of it is masked."""
+        name = f"{full_name}$restricted"
+        return None if self.metadata_location(name) is None else self.scan(name)
 
     def metadata_location(self, full_name: str) -> str | None:
         """The Iceberg metadata file of a table; None when there is no table."""

@@ -32,7 +32,8 @@ class SinkState:
     """What the projection's state offers for publication.
 
     `changes`: quoted table of changes ("_op", "_seq", columns); `output`: relation with all rows, None for an
-    append product; `columns`: (name, DuckDB type); `key`: primary key, empty for append.
+    append product; `columns`: (name, DuckDB type); `key`: primary key, empty for append. `masks` and `clear`
+    give, for columns that are masked, the SQL of what readers and what the restricted table see.
     """
 
     changes: str
@@ -40,6 +41,8 @@ class SinkState:
     columns: tuple[tuple[str, str], ...]
     key: tuple[str, ...] = ()
     append: bool = False
+    masks: Mapping[str, str] = field(default_factory=dict[str, str])
+    clear: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def columns(schema: Schema, sink: SinkState) -> str:
     parts: list[str] = []
     for field in schema.fields:
         name, wanted = quote(field.name), duckdb_type(field.field_type)
-        value = name
+        value = sink.masks.get(field.name, name)
         zoned = (
             "WITH TIME ZONE" in types.get(field.name, "").upper() or types.get(field.name) == "TIMESTAMPTZ"
         )

@@ -73,7 +73,7 @@ def _round(
     run.offsets = dict(report.offsets)
     publication = None
     try:
-        sink = sink_of(projector, product)
+        sink = sink_of(mesh, projector, product)
         publication = publisher.publish(con, sink, report.offsets, context_of(report.oldest))
     except PublicationRejected as error:
         run.rejected = error

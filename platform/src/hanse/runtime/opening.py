@@ -92,9 +92,14 @@ def projector_of(
     return Projector(product, mesh.model, mesh.log, mesh.registry_of, con, reader=reader, beside=beside)
 
 
-def sink_of(projector: Projector, product: Product) -> SinkState:
-    """What the projection offers for publication."""
+def sink_of(mesh: Mesh, projector: Projector, product: Product) -> SinkState:
+    """What the projection offers for publication; what is personal is masked on the way."""
+    from hanse.publish import masks
     from hanse.publish.state import SinkState
+
+    contract = product.contract
+    if contract.masked:
+        masks.install(projector.con, mesh.keys, masks.mask_key(mesh.settings.mask_path))
 
     engine = projector.engine
     name, info = next(iter(engine.sinks.items()))
@@ -102,8 +107,10 @@ def sink_of(projector: Projector, product: Product) -> SinkState:
         changes=engine.changes(name),
         output=engine.output(name),
         columns=tuple(info.columns),
-        key=product.contract.primary_key,
+        key=contract.primary_key,
         append=info.append,
+        masks=masks.public(contract),
+        clear=masks.clear(contract),
     )
 
 

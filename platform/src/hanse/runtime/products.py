@@ -143,7 +143,7 @@ def _run(mesh: Mesh, product: Product, progress: Callable[[str], None] | None, w
     started = time.monotonic()
     run = ProductRun(product.full_name)
     with opened(mesh, product, wait) as (con, projector, publisher):
-        sink = sink_of(projector, product)
+        sink = sink_of(mesh, projector, product)
         try:
             publisher.recover(con, sink)
             report = projector.run_to_head(_counting(progress))
@@ -162,7 +162,7 @@ def release_rejected(mesh: Mesh, name: str, seq: int, reason: str) -> Publicatio
     """Show readers a rejected publication on the operator's word. Raises PublicationError."""
     product = find_product(mesh, name)
     with storage(mesh, product), opened(mesh, product) as (con, projector, publisher):
-        return publisher.release(con, sink_of(projector, product), seq, reason)
+        return publisher.release(con, sink_of(mesh, projector, product), seq, reason)
 
 
 def explain_product(mesh: Mesh, name: str) -> str:

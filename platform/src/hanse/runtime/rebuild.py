@@ -24,6 +24,7 @@ from hanse.runtime.opening import (
     drop_state,
     find_product,
     leased,
+    opened,
     projecting,
     published,
     replace_state,
@@ -57,6 +58,21 @@ def rebuild_product(
     product = find_product(mesh, name)
     with storage(mesh, product):
         return _alone(mesh, product, since, dry_run, wait, compared)
+
+
+def publish_anew(mesh: Mesh, product: Product) -> None:
+    """Write all of a product again from what its state and the keys say now; rows without a state are rebuilt.
+
+    Raises as `run_product`.
+    """
+    with storage(mesh, product), opened(mesh, product) as (con, projector, publisher):
+        sink = sink_of(mesh, projector, product)
+        if sink.output is not None:
+            publisher.recover(con, sink)
+            report = projector.run_to_head()
+            publisher.publish(con, sink, report.offsets, context_of(report.oldest), rebuild=True)
+            return
+    rebuild_product(mesh, product.full_name)
 
 
 def _alone(
@@ -106,7 +122,7 @@ def _build(
         reach("rebuilt")
         with leased(mesh, product, wait) as publisher:
             rest = projector.run_to_head()
-            sink = sink_of(projector, product)
+            sink = sink_of(mesh, projector, product)
             run.records = first.records + rest.records
             run.poison = first.poison + rest.poison
             run.offsets = dict(rest.offsets)
