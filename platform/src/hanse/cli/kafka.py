@@ -58,3 +58,30 @@ def status(folder: Folder = None) -> None:
         typer.echo("No broker is running.")
         raise typer.Exit(3)
     typer.echo(f"Running at {running.address} (process {running.pid}), data in {running.folder}")
+
+
+@app.command("connect")
+def connect(
+    connectors: Annotated[list[Path], typer.Argument(help="Properties files, one a connector.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the worker keeps its offsets; in the mesh without it.")
+    ] = None,
+    jar: Annotated[
+        list[str] | None,
+        typer.Option(help="A connector from Maven Central as group:artifact:version; may be repeated."),
+    ] = None,
+) -> None:
+    """Run a Kafka Connect worker on the mesh's log until it is ended; its jars are fetched the first time.
+
+    Keys and values are written as JSON with their schemas, unless a connector says otherwise.
+    """
+    import os
+
+    from hanse.adapters.kafka.connect import command
+    from hanse.adapters.kafka.settings import kafka_settings
+    from hanse.settings import load_settings
+
+    settings = load_settings()
+    servers = kafka_settings(settings.log).servers
+    call = command(servers, folder or settings.data / "connect", connectors, jar or [])
+    os.execv(call[0], call)  # noqa: S606  # the worker gets our signals

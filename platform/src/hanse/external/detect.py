@@ -53,12 +53,12 @@ class Found:
         return next(s for s, form in SUFFIXES.items() if form == self.form)
 
     def grouping(self) -> list[str]:
-        """Text columns of few distinct values in the sample, fewest first."""
+        """Text columns whose values repeat in the sample, those of the fewest values first."""
         counts: dict[str, int] = {}
         for name in {n for row in self.rows for n in row}:
             values = [row[name] for row in self.rows if isinstance(row.get(name), str)]
             distinct = len(set(values))
-            if values and distinct <= max(2, len(values) // 2):
+            if distinct < len(values) and distinct <= max(5, len(values) // 2):
                 counts[name] = distinct
         return sorted(counts, key=lambda name: (counts[name], name))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -16,7 +15,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Generator, Mapping
@@ -24,6 +22,8 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from hanse.adapters.kafka import maven
+from hanse.adapters.kafka.maven import cache_folder
 from hanse.errors import ConfigError, LogError
 
 VERSION = "4.3.1"
@@ -48,13 +48,6 @@ class Running:
     def address(self) -> str:
         """For the setting `log`."""
         return f"kafka://127.0.0.1:{self.port}"
-
-
-def cache_folder() -> Path:
-    """Where jars are kept: HANSE_CACHE, else `hanse` in XDG_CACHE_HOME or ~/.cache."""
-    if chosen := os.environ.get("HANSE_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hanse"
 
 
 def java() -> Path:
@@ -97,52 +90,7 @@ def _java_version(binary: Path) -> int:
 
 def jars() -> Path:
     """The folder of Kafka's jars, fetched by Maven the first time. Raises ConfigError."""
-    folder = cache_folder() / f"kafka-{VERSION}"
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".kafka-{VERSION}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            _fetch(folder)
-    return folder
-
-
-def _fetch(folder: Path) -> None:
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise ConfigError(
-            "Apache Kafka's jars are not here and Maven, which brings them, is not installed",
-            where=str(folder),
-            fix="install Maven, or copy the jars into that folder",
-        )
-    dependencies = "".join(
-        f"<dependency><groupId>{g}</groupId><artifactId>{a}</artifactId><version>{v}</version></dependency>"
-        for g, a, v in _ARTIFACTS
-    )
-    pom = (
-        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-        "<groupId>hanse</groupId><artifactId>kafka</artifactId><version>1</version>"
-        f"<dependencies>{dependencies}</dependencies></project>"
-    )
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        (Path(temporary) / "pom.xml").write_text(pom, encoding="utf-8")
-        lib = Path(temporary) / "lib"
-        done = subprocess.run(
-            [maven, "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={lib}"],
-            cwd=temporary,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=900,
-        )
-        if done.returncode != 0 or not any(lib.glob(f"kafka-server-{VERSION}.jar")):
-            raise ConfigError(
-                "Maven could not bring Apache Kafka's jars",
-                got=(done.stdout + done.stderr).strip()[-2_000:],
-                fix="see whether Maven Central, or a mirror in ~/.m2/settings.xml, can be reached",
-            )
-        lib.rename(folder)
+    return maven.jars(f"kafka-{VERSION}", _ARTIFACTS)
 
 
 def start(
