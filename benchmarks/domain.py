@@ -1,6 +1,7 @@
 """Commands a second beside the bare `eventsourcing` library, and events a second through the relay.
 
-    python benchmarks/domain.py            # 20,000 commands batched, 1,000 single, 40,000 events relayed
+    python benchmarks/domain.py            # 20,000 commands batched, 1,000 single, 40,000 events relayed,
+                                           # an aggregate of 10,000 events loaded
     python benchmarks/domain.py --short    # a tenth, for CI
     python benchmarks/domain.py --strict   # fails when a figure misses its target
 
@@ -32,7 +33,19 @@ from customers.commands import RegisterCustomer
 from customers.values import Address, EmailAddress
 from hanse.adapters.eventsourcing_store import SQLiteEventStore
 from hanse.adapters.sqlite_log import SqliteLog
-from hanse.domain import Application, ApplicationService, Money, Request
+from hanse.domain import (
+    Aggregate,
+    Application,
+    ApplicationService,
+    Command,
+    Event,
+    Money,
+    Request,
+    applies,
+    command,
+    decides,
+    event,
+)
 from hanse.domain.demo import Timed
 from hanse.domain.subjects import SubjectKeys
 from hanse.model.mesh import Domain, Team, Topic
@@ -199,6 +212,54 @@ def _request(timed: Timed) -> Request:
     return Request(timed.outcome, timed.command_id, timed.at)  # pyright: ignore[reportArgumentType]
 
 
+@command
+class Deposit(Command):
+    """For the aggregate that grows long."""
+
+    account_id: str
+    cents: int
+
+
+@event("Deposited")
+class Deposited(Event):
+    """Money came in."""
+
+    account_id: str
+    cents: int
+
+
+class Account(Aggregate, name="account", identity="account_id"):
+    """Has as many events as it was given commands."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cents = 0
+
+    @decides(Deposit)
+    def deposit(self, wanted: Deposit) -> list[Deposited]:
+        """Any amount."""
+        return [Deposited(account_id=wanted.account_id, cents=wanted.cents)]
+
+    @applies(Deposited)
+    def _deposited(self, happened: Deposited) -> None:
+        self.cents += happened.cents
+
+
+def load_of_long_aggregate(folder: Path, events: int, every: int | None) -> float:
+    """Milliseconds to load an aggregate of so many events, in a service that has nothing in memory."""
+    Account.snapshot_every = every
+    bank = Application("bank", aggregates=[Account])
+    store = SQLiteEventStore(folder / f"bank-{uuid4().hex}.db")
+    keys = SubjectKeys(folder / f"keys-{uuid4().hex}.db")
+    ApplicationService(bank, store, keys).handle_many([Deposit(account_id="a", cents=1)] * events)
+    fresh = ApplicationService(bank, store, keys)
+    began = time.perf_counter()
+    account = fresh.load(Account, "a")
+    took = (time.perf_counter() - began) * 1_000
+    assert account.version == events
+    return took
+
+
 ORDER_TOPICS = {
     name: (name, "order_id")
     for name in (
@@ -247,6 +308,9 @@ def measure(folder: Path, scale: int) -> dict[str, float]:
         folder, domain_of("orders", ORDER_TOPICS), orders.application, simulated(9 * scale)
     )
     figures["relay, orders: events"], figures["relay, orders: records"] = events, records
+    long = 1_000 * scale
+    figures["load of a long aggregate, ms"] = load_of_long_aggregate(folder, long, None)
+    figures["the same with snapshots, ms"] = load_of_long_aggregate(folder, long, 300)
     return figures
 
 
@@ -259,7 +323,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), 1 if arguments.short else 10)
     for name, figure in figures.items():
-        print(f"{name:36} {figure:12,.2f}" if "against" in name else f"{name:36} {figure:12,.0f} /s")
+        print(
+            f"{name:36} {figure:12,.2f}"
+            if "against" in name or ", ms" in name
+            else f"{name:36} {figure:12,.0f} /s"
+        )
     print(f"load of the machine                  {os.getloadavg()[0]:12,.2f}")
     missed = [name for name, target in TARGETS.items() if figures[name] < target]
     if missed:

@@ -6,12 +6,21 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hanse.adapters.eventsourcing_store import SQLiteEventStore
 from hanse.errors import ConcurrencyConflict, ConfigError, RelayHeld, StoreError
-from hanse.ports.event_store import EventStore, StoredEvent, StoredVerdict
+from hanse.ports.event_store import (
+    Beside,
+    ConsumedOffset,
+    EventStore,
+    ProcessRow,
+    StoredEvent,
+    StoredSnapshot,
+    StoredVerdict,
+)
 
 A, B = uuid.UUID(int=1), uuid.UUID(int=2)
 Open = Callable[[], EventStore]
@@ -233,3 +242,55 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_stored(tmp_path: Path) ->
         store.append([event(A, 2, b"x" * 100_000)])
     assert [e.version for e in store.read_all()] == [1]
     store.close()
+
+
+def test_what_stands_beside_is_stored_in_the_same_commit(store: EventStore) -> None:
+    beside = Beside(
+        [ConsumedOffset("inbox", "t", "id1", 0, 5)],
+        [
+            ProcessRow("s/a", "running", "one", 70, "", "c", 3),
+            ProcessRow("s/b", "stuck", "two", None, "r", "c", 4),
+        ],
+        [StoredSnapshot(A, 1, "code", "{}", None)],
+    )
+    store.append([event(A, 1)], (), beside)
+    assert store.consumed("inbox", "t") == list(beside.offsets)
+    assert store.snapshots([A, B]) == {A: beside.snapshots[0]}
+    with pytest.raises(ConcurrencyConflict):
+        store.append([event(A, 1)], (), Beside([ConsumedOffset("inbox", "t", "id1", 0, 9)]))
+    assert store.consumed("inbox", "t") == list(beside.offsets)
+
+
+def test_offsets_go_back_only_in_a_topic_that_was_made_again(store: EventStore) -> None:
+    for topic_id, offset in (("id1", 5), ("id1", 3), ("id2", 1)):
+        store.append([], (), Beside([ConsumedOffset("inbox", "t", topic_id, 0, offset)]))
+        [kept] = store.consumed("inbox", "t")
+        assert (kept.topic_id, kept.offset) == (topic_id, 1 if topic_id == "id2" else 5)
+    assert store.consumed("other", "t") == store.consumed("inbox", "u") == []
+
+
+def test_processes_are_found_by_status_name_and_moment(store: EventStore) -> None:
+    rows = [
+        ProcessRow("s/a", "running", "one", 70, "", "c", 3),
+        ProcessRow("s/b", "stuck", "two", None, "r", "c", 9),
+        ProcessRow("t/c", "running", "one", 60, "", "c", 5),
+    ]
+    store.append([], (), Beside((), rows))
+    store.append([], (), Beside((), [ProcessRow("s/a", "running", "two", 80, "", "c", 4)]))
+
+    def ids(**options: Any) -> list[str]:
+        return [row.process_id for row in store.processes(**options)]
+
+    assert ids() == ["s/b", "t/c", "s/a"]
+    assert ids(statuses=["running"]) == ["t/c", "s/a"]
+    assert ids(prefix="s/", limit=1) == ["s/b"]
+    assert ids(due_by=79) == ["t/c"]
+    assert ids(due_by=80) == ["t/c", "s/a"]
+    assert ids(due_by=1) == []
+
+
+def test_events_that_mention_a_text_are_found(store: EventStore) -> None:
+    store.append([event(A, 1, b'{"id": "x-1"}'), event(A, 2, b'{"id": "x-2"}'), event(B, 1, bytes([255, 0]))])
+    assert [e.version for e in store.mentioning("x-2")] == [2]
+    assert [e.version for e in store.mentioning("x-", limit=1)] == [1]
+    assert store.mentioning("y") == []

@@ -34,6 +34,7 @@ from hanse.ports.event_store import (
     ConsumedOffset,
     ProcessRow,
     StoredEvent,
+    StoredSnapshot,
     StoredVerdict,
 )
 
@@ -80,6 +81,8 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
             "(process_id TEXT PRIMARY KEY, status TEXT NOT NULL, step TEXT NOT NULL, due_at INTEGER, "
             "reason TEXT NOT NULL, correlation_id TEXT NOT NULL, updated_at INTEGER NOT NULL) WITHOUT ROWID",
             "CREATE INDEX IF NOT EXISTS processes_due ON processes (due_at) WHERE due_at IS NOT NULL",
+            "CREATE TABLE IF NOT EXISTS snapshots (stream_id TEXT PRIMARY KEY, version INTEGER NOT NULL, "
+            "code TEXT NOT NULL, state TEXT NOT NULL, subject TEXT) WITHOUT ROWID",
             "CREATE TABLE IF NOT EXISTS store_identity "
             "(only_row INTEGER PRIMARY KEY CHECK (only_row = 1), store_id TEXT NOT NULL)",
         ]
@@ -134,6 +137,10 @@ def _put_beside(cursor: sqlite3.Cursor, beside: Beside) -> None:
             (p.process_id, p.status, p.step, p.due_at, p.reason, p.correlation_id, p.updated_at)
             for p in beside.processes
         ],
+    )
+    cursor.executemany(
+        "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)",
+        [(s.stream_id.hex, s.version, s.code, s.state, s.subject) for s in beside.snapshots],
     )
 
 
@@ -272,6 +279,11 @@ class SQLiteEventStore:
             moved = cursor.rowcount
         if not moved:
             raise _held(relay, self._path)
+
+    def snapshots(self, stream_ids: Sequence[UUID]) -> dict[UUID, StoredSnapshot]:
+        """The latest snapshot of those of the streams that have one."""
+        rows = self._select_in("SELECT * FROM snapshots WHERE stream_id IN ", [s.hex for s in stream_ids])
+        return {_uuid(row[0]): StoredSnapshot(_uuid(row[0]), *row[1:]) for row in rows}
 
     def consumed(self, consumer: str, topic: str) -> list[ConsumedOffset]:
         """How far the consumer has read the topic's partitions; empty at first."""

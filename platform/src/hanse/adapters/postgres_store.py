@@ -29,6 +29,7 @@ from hanse.ports.event_store import (
     ConsumedOffset,
     ProcessRow,
     StoredEvent,
+    StoredSnapshot,
     StoredVerdict,
 )
 
@@ -43,6 +44,8 @@ _OWN_TABLES = (
     "step text NOT NULL, due_at bigint, reason text NOT NULL, correlation_id text NOT NULL, "
     "updated_at bigint NOT NULL)",
     "CREATE INDEX IF NOT EXISTS processes_due ON {schema}.processes (due_at) WHERE due_at IS NOT NULL",
+    "CREATE TABLE IF NOT EXISTS {schema}.snapshots (stream_id uuid PRIMARY KEY, version bigint NOT NULL, "
+    "code text NOT NULL, state text NOT NULL, subject text)",
     "CREATE TABLE IF NOT EXISTS {schema}.store_identity "
     "(only_row int PRIMARY KEY CHECK (only_row = 1), store_id text NOT NULL)",
 )
@@ -191,6 +194,11 @@ class PostgresEventStore:
         if not moved:
             raise self._held(relay)
 
+    def snapshots(self, stream_ids: Sequence[UUID]) -> dict[UUID, StoredSnapshot]:
+        """The latest snapshot of those of the streams that have one."""
+        rows = self._select("SELECT * FROM {schema}.snapshots WHERE stream_id = ANY(%s)", [list(stream_ids)])
+        return {row[0]: StoredSnapshot(*row) for row in rows}
+
     def consumed(self, consumer: str, topic: str) -> list[ConsumedOffset]:
         """How far the consumer has read the topic's partitions; empty at first."""
         rows = self._select(
@@ -261,6 +269,16 @@ class PostgresEventStore:
                     (p.process_id, p.status, p.step, p.due_at, p.reason, p.correlation_id, p.updated_at)
                     for p in beside.processes
                 ],
+            )
+
+        if beside.snapshots:
+            cursor.executemany(
+                self._sql(
+                    "INSERT INTO {schema}.snapshots VALUES (%s, %s, %s, %s, %s) ON CONFLICT (stream_id) "
+                    "DO UPDATE SET (version, code, state, subject) = "
+                    "(excluded.version, excluded.code, excluded.state, excluded.subject)"
+                ),
+                [(s.stream_id, s.version, s.code, s.state, s.subject) for s in beside.snapshots],
             )
 
     def _make_schema(self) -> None:

@@ -40,17 +40,21 @@ class Aggregate:
 
     A subclass gives `name` and `identity` as class arguments, sets its first state in `__init__`, and marks
     methods with `decides` and `applies`. `version` counts the events; 0 means that it does not exist yet.
+    With `snapshot_every` its state is kept after so many events, for aggregates that grow long.
     """
 
     aggregate_name: ClassVar[str]
     identity: ClassVar[str]
+    snapshot_every: ClassVar[int | None]
     deciders: ClassVar[dict[type, str]]
     appliers: ClassVar[dict[type, str]]
     version: int
 
-    def __init_subclass__(cls, *, name: str, identity: str, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, *, name: str, identity: str, snapshot_every: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init_subclass__(**kwargs)
-        cls.aggregate_name, cls.identity = name, identity
+        cls.aggregate_name, cls.identity, cls.snapshot_every = name, identity, snapshot_every
         cls.deciders, cls.appliers = {}, {}
         for attribute, method in vars(cls).items():
             for message in getattr(method, "__decides__", ()):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
+from hanse.domain import snapshots
 from hanse.domain.aggregate import Aggregate
 from hanse.domain.codec import check_message, is_text
 from hanse.domain.messages import Command, Event
@@ -18,7 +20,15 @@ from hanse.domain.process_messages import CommandAnswered, HandledCommand, Unrea
 from hanse.domain.storage import EventSerializer
 from hanse.errors import CommandRejected, ConcurrencyConflict, SubjectForgotten
 from hanse.model.envelope import Envelope, event_id, utc_now
-from hanse.ports.event_store import RELAY, Beside, ConsumedOffset, ProcessRow, StoredEvent, StoredVerdict
+from hanse.ports.event_store import (
+    RELAY,
+    Beside,
+    ConsumedOffset,
+    ProcessRow,
+    StoredEvent,
+    StoredSnapshot,
+    StoredVerdict,
+)
 
 if TYPE_CHECKING:
     from hanse.domain.application import Application
@@ -159,6 +169,9 @@ class ApplicationService:
 
     def load(self, aggregate: type[Aggregate], identity: str, *, version: int | None = None) -> Aggregate:
         """The aggregate now, or as it was after `version` events. Version 0 when it does not exist."""
+        if version is None:
+            stream_id = aggregate.stream_id(identity)
+            return self._loaded({stream_id: aggregate}).get(stream_id) or aggregate()
         return aggregate.replay(
             recorded.event for recorded in self.history(aggregate, identity, version=version)
         )
@@ -192,12 +205,12 @@ class ApplicationService:
         if new or consumed:
             new.reverse()
             self._refresh()
-            batch = _Batch(self._serializer, self._clock())
+            batch = _Batch(self._serializer, self._keys, self._clock())
             try:
                 with self._keys.batch():
                     self._decide(new, batch)
                     self._keys.commit()
-                    beside = Beside(consumed, list(batch.processes.values()))
+                    beside = batch.beside(consumed)
                     positions = self._store.append(batch.events, batch.verdicts, beside)
             except BaseException:
                 for stream_id in batch.touched:
@@ -246,17 +259,34 @@ class ApplicationService:
         if len(self._aggregates) + len(wanted) > self._cache_size:
             self._aggregates.clear()
             wanted = {stream_id: cls for cls, stream_id in addressed}
-        for stream_id, events in self._store.streams(list(wanted)).items():
-            self._aggregates[stream_id] = wanted[stream_id].replay(
-                self._serializer.read(stored)[0] for stored in events
-            )
+        self._aggregates.update(self._loaded(wanted))
+
+    def _loaded(self, wanted: Mapping[UUID, type[Aggregate]]) -> dict[UUID, Aggregate]:
+        """The aggregates of those streams, from their snapshots where there are any; none for an empty stream."""
+        found = self._from_snapshots([s for s, cls in wanted.items() if cls.snapshot_every], wanted)
+        for stream_id, events in self._store.streams([s for s in wanted if s not in found]).items():
+            found[stream_id] = wanted[stream_id].replay(self._serializer.read(e)[0] for e in events)
+        return found
+
+    def _from_snapshots(
+        self, stream_ids: Sequence[UUID], wanted: Mapping[UUID, type[Aggregate]]
+    ) -> dict[UUID, Aggregate]:
+        found: dict[UUID, Aggregate] = {}
+        for stream_id, stored in (self._store.snapshots(stream_ids) if stream_ids else {}).items():
+            aggregate = snapshots.restore(wanted[stream_id], stored, self._keys)
+            if aggregate is not None:
+                for event in self._store.stream(stream_id, after=aggregate.version):
+                    aggregate.apply(self._serializer.read(event)[0])
+                found[stream_id] = aggregate
+        return found
 
 
 class _Batch:
     """What one commit will hold."""
 
-    def __init__(self, serializer: EventSerializer, now: datetime) -> None:
+    def __init__(self, serializer: EventSerializer, keys: SubjectKeys, now: datetime) -> None:
         self._serializer = serializer
+        self._keys = keys
         self._now = now
         self.events: list[StoredEvent] = []
         self.verdicts: list[StoredVerdict] = []
@@ -264,6 +294,7 @@ class _Batch:
         self.touched: set[UUID] = set()
         self.forgotten: list[str] = []
         self.processes: dict[UUID, ProcessRow] = {}
+        self.snapshots: dict[UUID, StoredSnapshot] = {}
 
     def decide(self, request: Request, stream_id: UUID, aggregate: Aggregate) -> None:
         self.touched.add(stream_id)
@@ -285,11 +316,22 @@ class _Batch:
         self.events.extend(stored)
         if isinstance(aggregate, Process) and decided:
             self.processes[stream_id] = aggregate.row()
+        if decided and snapshots.is_due(type(aggregate), first - 1, aggregate.version):
+            self._snapshot(aggregate, stream_id, decided[-1])
         self._add(request, StoredVerdict(request.command_id, stream_id, first, aggregate.version))
 
     def reject(self, request: Request, stream_id: UUID, rejection: CommandRejected) -> None:
         verdict = StoredVerdict(request.command_id, stream_id, rule=rejection.rule, message=rejection.message)
         self._add(request, verdict)
+
+    def _snapshot(self, aggregate: Aggregate, stream_id: UUID, event: Event) -> None:
+        self.snapshots.pop(stream_id, None)
+        with suppress(SubjectForgotten):  # of whom nothing is kept that could be read
+            self.snapshots[stream_id] = snapshots.take(aggregate, stream_id, event, self._keys)
+
+    def beside(self, consumed: Sequence[ConsumedOffset]) -> Beside:
+        """What is stored in the same commit."""
+        return Beside(consumed, list(self.processes.values()), list(self.snapshots.values()))
 
     def outcome(self, positions: Sequence[int]) -> dict[UUID, Verdict]:
         """The verdicts, with the positions that the store gave."""

@@ -69,11 +69,26 @@ class ProcessRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredSnapshot:
+    """A stream's state after `version` events, as the code of that fingerprint keeps it.
+
+    With `subject`, the state is encrypted for that person.
+    """
+
+    stream_id: UUID
+    version: int
+    code: str
+    state: str
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Beside:
     """What is stored in the same commit as events and verdicts."""
 
     offsets: Sequence[ConsumedOffset] = ()
     processes: Sequence[ProcessRow] = ()
+    snapshots: Sequence[StoredSnapshot] = ()
 
 
 NOTHING_BESIDE = Beside()
@@ -142,6 +157,10 @@ class EventStore(Protocol):
 
     def mark_relayed(self, relay: str, epoch: int, position: int) -> None:
         """Move the mark, durably. Raises RelayHeld when a later epoch has claimed the relay."""
+        ...
+
+    def snapshots(self, stream_ids: Sequence[UUID]) -> dict[UUID, StoredSnapshot]:
+        """The latest snapshot of those of the streams that have one."""
         ...
 
     def consumed(self, consumer: str, topic: str) -> list[ConsumedOffset]:
