@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from hanse.sql import dialect as ast
+from hanse.sql import traces
 from hanse.sql.aggregates import AGGREGATES, Call
 from hanse.sql.expressions import ExpressionCompiler
 from hanse.sql.relation import Binding, Column, Relation, Scope, Value, refuse, unique_columns
@@ -243,7 +244,8 @@ def _assign_group_window(
     )
     old = dict(zip([c.sql for c in relation.columns], windowed.columns, strict=False))
     bindings = [
-        replace(b, columns=tuple(replace(c, sql=old[c.sql].sql) for c in b.columns)) for b in scope.bindings
+        replace(b, columns=tuple(replace(c, sql=old[c.sql].sql, trace=old[c.sql].trace) for c in b.columns))
+        for b in scope.bindings
     ]
     auxiliary = {suffix: c for suffix, role in _AUXILIARY.items() if (c := windowed.column(role)) is not None}
     return windowed, Scope(bindings, scope.parent), auxiliary
@@ -304,8 +306,21 @@ def _emit(
         text += f" GROUP BY {', '.join(dict.fromkeys(plain))}"
     if tests:
         text += f" HAVING {' AND '.join(tests)}"
+    known: dict[str, traces.Trace] = {}
+    if sets is None and not any(item.find(exp.Window) for item in node.expressions):
+        below = traces.in_scope(scope)
+        known = {name: below[text] for text, (name, _) in keys.items() if text in below}
+    columns = traces.carried(columns, [value for _, value in values], known)
     window = "emitted" if closed or relation.window == "assigned" else relation.window
-    return Relation(text, columns, relation.sources, window=window, append=False, lag=relation.lag)
+    return Relation(
+        text,
+        columns,
+        relation.sources,
+        window=window,
+        append=False,
+        lag=relation.lag,
+        parts=frozenset(known.values()),
+    )
 
 
 __all__ = ["Binding", "Type", "compile_group"]

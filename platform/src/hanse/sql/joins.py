@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from hanse.sql import dialect as ast
+from hanse.sql import traces
 from hanse.sql.catalog import Source, View
 from hanse.sql.expressions import ExpressionCompiler
 from hanse.sql.relation import LOWEST, Binding, Column, Relation, Scope, Value, refuse, unique_columns
@@ -78,6 +79,7 @@ class FromBuilder:
         self.arrival: list[str] = []
         self.where: Any = None
         self.bounds: Bounds | None = None
+        self.traces = traces.Joined()
         self.lag = 0
 
     # items
@@ -95,6 +97,7 @@ class FromBuilder:
         self.parts.append("")
         self.sources = relation.sources
         self.window = relation.window
+        self.traces = traces.Joined(relation.parts, relation.linear)
         self.lag = relation.lag
         self.arrival.append(ref)
 
@@ -161,6 +164,7 @@ class FromBuilder:
         self.scope.bindings.append(binding)
         condition = self._condition(node, kind, binding)
         relation = self._time_rules(relation, binding, node, kind)
+        self.traces.add(self.scope.bindings, relation, kind, self._equal_columns(node, kind, binding))
         if self.bounds is not None:
             relation, condition, kind = self._bucketed(relation, condition, kind, self.bounds)
         text = f" {kind} JOIN ({relation.sql}) {ref}"
@@ -207,6 +211,28 @@ class FromBuilder:
         if condition is None:
             return "TRUE" if kind not in ("CROSS",) else ""
         return ExpressionCompiler(self.query, self.scope).boolean(condition)
+
+    def _equal_columns(self, node: exp.Join, kind: str, right: Binding) -> list[tuple[str, str]]:
+        """The texts of left and right columns that the join makes equal."""
+        pairs: list[tuple[str, str]] = []
+        left = ExpressionCompiler(self.query, Scope(self.scope.bindings[:-1], self.scope.parent))
+        for column in right.columns if right.hidden else ():
+            found = left.resolve([column.name]) if column.name in right.hidden else None
+            if found is not None:
+                pairs.append((found.sql, f"{right.ref}.{column.sql}"))
+        condition = node.args.get("on")
+        tests = _conjuncts(condition) if condition is not None else []
+        if kind in ("INNER", "CROSS") and self.where is not None:
+            tests += _conjuncts(self.where.this)
+        whole = ExpressionCompiler(self.query, self.scope)
+        for test in tests:
+            sides = (test.this, test.expression) if isinstance(test, exp.EQ) else ()
+            values = [whole.resolve([p.name for p in s.parts]) for s in sides if isinstance(s, exp.Column)]
+            texts = [value.sql for value in values if value is not None]
+            if len(texts) == 2:
+                texts.sort(key=lambda text: text.startswith(f"{right.ref}."))
+                pairs.append((texts[0], texts[1]))
+        return pairs
 
     def _time_rules(self, relation: Relation, right: Binding, node: exp.Join, kind: str) -> Relation:
         """Window and interval joins: late rows, held-back rows, and which times stay times."""
@@ -385,15 +411,21 @@ class FromBuilder:
         condition = ExpressionCompiler(self.query, self.scope).boolean(join.args["on"])
         left = self.scope.bindings[0].ref
         if moment.role == "proctime":
+            self._trace_versions(kind, join, binding, versions)
             self.parts.append(_lookup(versions, ref, left, kind, condition))
             self.relations.append(versions.relation)
             return
+        self._trace_versions(kind, join, binding, versions)
         both = self.sources | versions.relation.sources
         self._event_time(versions, ref, left, kind, condition, moment, join, binding, both)
         if self.query.emission == "closed":
             self.closed.append(f"{instant(moment.sql)} <= {now_watermark(both)}")
         self.sources = both
         self.relations.append(versions.relation)
+
+    def _trace_versions(self, kind: str, join: exp.Join, binding: Binding, versions: Versions) -> None:
+        relation = replace(versions.relation, linear=frozenset())
+        self.traces.add(self.scope.bindings, relation, kind, self._equal_columns(join, kind, binding))
 
     def _event_time(
         self, versions: Versions, ref: str, left: str, kind: str, condition: str, moment: Value, join: exp.Join,
@@ -505,7 +537,8 @@ class FromBuilder:
         relation = self.query.settle(self.query.query(inner.this, self.scope))
         relation = self.query.renamed(relation, names, node)
         ref = self.query.alias()
-        self.scope.bindings.append(Binding(alias.name if alias is not None else "", ref, relation.columns))
+        columns = traces.untraced(relation.columns)
+        self.scope.bindings.append(Binding(alias.name if alias is not None else "", ref, columns))
         condition = join.args.get("on")
         test = (
             ExpressionCompiler(self.query, self.scope).boolean(condition) if condition is not None else "TRUE"
@@ -554,6 +587,7 @@ class FromBuilder:
         relation = Relation(
             text, columns, self.sources, changelog, self.window,
             first.append and (not self.joined), timed=True, lag=self.lag,
+            parts=self.traces.parts, linear=self.traces.linear,
         )  # fmt: skip
         scope = Scope(bindings, self.scope.parent, self.scope.correlated)
         before = self.query.semi_window

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlglot import exp
 
 from hanse.sql import dialect as ast
-from hanse.sql import joins
+from hanse.sql import joins, traces
 from hanse.sql.aggregates import AGGREGATES, RANKING, Call, ranking
 from hanse.sql.catalog import Catalog, Source, View
 from hanse.sql.expressions import ExpressionCompiler
@@ -49,6 +49,7 @@ class QueryCompiler:
         self.used: set[int] = set()
         self.operators: list[str] = []
         self.batch: str | None = None
+        self.scans: dict[int, Source] | None = None
         self._number = 0
         self._depth = 0
         self._first_only: set[str] = set()
@@ -125,7 +126,10 @@ class QueryCompiler:
             columns.append((a.name, kind, a.role if a.role == b.role else None))
             for side, column in zip(texts, (a, b), strict=True):
                 side.append(compiler.convert(Value(column.sql, column.type), kind))
-        named = unique_columns(columns)
+        named = tuple(
+            replace(c, trace=a.trace | b.trace) if a.trace and b.trace and a.type == b.type else c
+            for c, a, b in zip(unique_columns(columns), left.columns, right.columns, strict=True)
+        )
         sources = left.sources | right.sources
         parts = [
             f"SELECT {', '.join(f'{t} AS {c.sql}' for t, c in zip(side, named, strict=True))}, _s, _w, {n} AS _side "
@@ -145,6 +149,8 @@ class QueryCompiler:
                     sources,
                     window=window,
                     append=left.append and right.append,
+                    parts=traces.of_columns(named),
+                    linear=left.linear | right.linear,
                     lag=max(left.lag, right.lag),
                 )
             plain = tuple(replace(column, role=None) for column in named)
@@ -153,6 +159,7 @@ class QueryCompiler:
                 plain,
                 sources,
                 append=False,
+                parts=traces.of_columns(named),
             )
         self.note(node.key)
         counts = "count(*) FILTER (WHERE _side = 0) AS _l, count(*) FILTER (WHERE _side = 1) AS _r"
@@ -164,7 +171,7 @@ class QueryCompiler:
         copies = f"least({copies}, 1)" if distinct else copies
         plain = tuple(replace(column, role=None) for column in named)
         text = f"SELECT {names}, _s, NULL::BIGINT[] AS _w FROM (SELECT *, unnest(range({copies})) AS _copy FROM ({grouped}))"
-        return Relation(text, plain, sources, append=False)
+        return Relation(text, plain, sources, append=False, parts=traces.of_columns(named))
 
     # tables
 
@@ -236,19 +243,46 @@ class QueryCompiler:
         governs = frozenset({source.number}) if source.watermark else frozenset[int]()
         names = ", ".join(column.sql for column in source.columns)
         hidden = "[_seq] AS _s, " + self.watermarks() + " AS _w"
+        table, number = self.reading(source)
         if self.batch is not None:
             text = f"SELECT {names}, {hidden}, _k FROM {self.batch}"
             return Relation(
                 text, source.columns, governs, changelog=True, append=source.changelog == "append"
             )
         if source.changelog == "append":
-            return Relation(f"SELECT {names}, {hidden} FROM {source.table}", source.columns, governs)
+            made = Relation(f"SELECT {names}, {hidden} FROM {table}", source.columns, governs)
+            return self.traced(made, source, number, linear=True)
         if log or (self.late == "drop" and source.watermark):
             source.log_needed = True
-            return Relation(
-                self._changes(source, names, hidden), source.columns, governs, changelog=True, append=False
-            )
-        return Relation(self._current(source, names, hidden), source.columns, governs, append=False)
+            text = self._changes(source, table, names, hidden)
+            made = Relation(text, source.columns, governs, changelog=True, append=False)
+            return self.traced(made, source, number, linear=False)
+        text = self._current(source, table, names, hidden)
+        made = Relation(text, source.columns, governs, append=False)
+        return self.traced(made, source, number, linear=not source.log_needed)
+
+    def reading(self, source: Source) -> tuple[str, int]:
+        """The table that a new scan of the source reads, and the scan's number.
+
+        With `scans` it is a name that the engine puts the rows to read in the place of.
+        """
+        if self.scans is None:
+            return source.table, -1
+        number = len(self.scans)
+        self.scans[number] = source
+        return f'"_hanse_scan_{number}"', number
+
+    def traced(self, relation: Relation, source: Source, number: int, *, linear: bool) -> Relation:
+        """The relation of a scan with its traces; a keyed log is only whole by key."""
+        if number < 0:
+            return relation
+        by_key = source.changelog == "upsert" and source.log_needed
+        names = source.primary_key if by_key else tuple(column.name for column in source.columns)
+        columns = tuple(
+            replace(c, trace=frozenset({(number, c.sql)})) if c.name in names else c for c in relation.columns
+        )
+        scans = frozenset({number}) if linear else frozenset[int]()
+        return replace(relation, columns=columns, parts=traces.of_columns(columns), linear=scans)
 
     def watermarks(self) -> str:
         """The text of a stored row's watermark list."""
@@ -261,23 +295,25 @@ class QueryCompiler:
         by_name = {column.name: column.sql for column in source.columns}
         return ", ".join(by_name[name] for name in source.primary_key)
 
-    def _current(self, source: Source, names: str, hidden: str) -> str:
+    def _current(self, source: Source, table: str, names: str, hidden: str) -> str:
         if source.primary_key:
-            ranked = f"SELECT *, row_number() OVER (PARTITION BY {self._key(source)} ORDER BY _seq DESC) AS _r FROM {source.table}"
+            ranked = f"SELECT *, row_number() OVER (PARTITION BY {self._key(source)} ORDER BY _seq DESC) AS _r FROM {table}"
             return f"SELECT {names}, {hidden} FROM ({ranked}) WHERE _r = 1 AND _kind IN (0, 2)"
         return self._fold(
-            f"SELECT {names}, {hidden}, CASE WHEN _kind IN (0, 2) THEN 1 ELSE -1 END AS _k FROM {source.table}",
+            f"SELECT {names}, {hidden}, CASE WHEN _kind IN (0, 2) THEN 1 ELSE -1 END AS _k FROM {table}",
             names,
         )
 
-    def _changes(self, source: Source, names: str, hidden: str) -> str:
+    def _changes(self, source: Source, table: str, names: str, hidden: str) -> str:
         if not source.primary_key:
-            return f"SELECT {names}, {hidden}, CASE WHEN _kind IN (0, 2) THEN 1 ELSE -1 END AS _k FROM {source.table}"
+            return (
+                f"SELECT {names}, {hidden}, CASE WHEN _kind IN (0, 2) THEN 1 ELSE -1 END AS _k FROM {table}"
+            )
         key = self._key(source)
         old = ", ".join(f"_p.{column.sql} AS {column.sql}" for column in source.columns)
-        lagged = f"SELECT *, lag(_row) OVER (PARTITION BY {key} ORDER BY _seq) AS _p FROM {source.table} _row"
+        lagged = f"SELECT *, lag(_row) OVER (PARTITION BY {key} ORDER BY _seq) AS _p FROM {table} _row"
         return (
-            f"SELECT {names}, {hidden}, 1 AS _k FROM {source.table} WHERE _kind IN (0, 2) UNION ALL "
+            f"SELECT {names}, {hidden}, 1 AS _k FROM {table} WHERE _kind IN (0, 2) UNION ALL "
             f"SELECT {old}, {hidden}, -1 AS _k FROM ({lagged}) WHERE _p._kind IN (0, 2)"
         )
 
@@ -556,6 +592,7 @@ class QueryCompiler:
         finally:
             self._first_only = saved
         columns = unique_columns([(name, value.type, value.role) for name, value in values])
+        columns, relation = self._traces_above(node, relation, scope, compiler, columns, values)
         hidden = ", _s, _w" + (", _k" if relation.changelog else "")
         listed = ", ".join(
             f"{value.sql} AS {column.sql}" for (_, value), column in zip(values, columns, strict=True)
@@ -575,6 +612,21 @@ class QueryCompiler:
         self.note("project" if not self._windows(node) else "over")
         over = bool(self._windows(node))
         return replace(relation, sql=text, columns=columns, append=relation.append and not over)
+
+    def _traces_above(
+        self, node: exp.Select, relation: Relation, scope: Scope, compiler: ExpressionCompiler,
+        columns: tuple[Column, ...], values: list[tuple[str, Value]],
+    ) -> tuple[tuple[Column, ...], Relation]:  # fmt: skip
+        """The select list's traces; above OVER only those that every window is partitioned by."""
+        known = traces.in_scope(scope)
+        windows = self._windows(node) if self.scans is not None else []
+        for window in windows:
+            partition, _, _ = self.window_clause(window)
+            texts = {compiler.value(item).sql for item in partition}
+            known = {text: trace for text, trace in known.items() if text in texts}
+        if windows:
+            relation = replace(relation, parts=frozenset(known.values()), linear=frozenset())
+        return traces.carried(columns, [value for _, value in values], known), relation
 
     def _hidden_sorts(
         self, node: exp.Select, compiler: ExpressionCompiler, columns: tuple[Column, ...]
@@ -603,7 +655,10 @@ class QueryCompiler:
         if windowed and end is not None and self.emission == "closed":
             text += f" HAVING {closed_test(end.sql, end.type.clock, relation.sources, relation.lag)}"
         self.note("distinct")
-        return replace(relation, sql=text, window="emitted" if windowed else None)
+        return replace(
+            relation, sql=text, window="emitted" if windowed else None,
+            parts=traces.of_columns(relation.columns), linear=frozenset(),
+        )  # fmt: skip
 
     def ordered(self, relation: Relation, node: Any, parent: Scope | None) -> Relation:
         """ORDER BY with LIMIT as a top-n; ORDER BY event time alone as a sort that drops and holds back."""
@@ -630,7 +685,10 @@ class QueryCompiler:
             clause += f" OFFSET {_whole(offset.expression, node)}"
         self.note("limit" if not keys else "top-n")
         text = f"SELECT * FROM ({relation.sql}) o ORDER BY {', '.join([*keys, 'o._s ASC'])}{clause}"
-        return replace(relation, sql=f"SELECT * FROM ({text})", append=False)
+        return replace(
+            relation, sql=f"SELECT * FROM ({text})", append=False,
+            columns=traces.untraced(relation.columns), parts=frozenset(), linear=frozenset(),
+        )  # fmt: skip
 
     def _order_value(self, compiler: ExpressionCompiler, node: Any, relation: Relation) -> Value:
         if (
@@ -656,7 +714,10 @@ class QueryCompiler:
         self.note("sort by event time")
         if not tests:
             return relation
-        return relation.with_sql(f"SELECT * FROM ({relation.sql}) WHERE {' AND '.join(tests)}")
+        return relation.with_sql(
+            f"SELECT * FROM ({relation.sql}) WHERE {' AND '.join(tests)}",
+            columns=traces.untraced(relation.columns), parts=frozenset(), linear=frozenset(),
+        )  # fmt: skip
 
     # OVER
 

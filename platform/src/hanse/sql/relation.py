@@ -19,6 +19,10 @@ HIGHEST = 9_000_000_000_000_000
 """The watermark at the end of input."""
 
 
+Trace = frozenset[tuple[int, str]]
+"""Scans and the column of each that a column is an unchanged copy of: see `traces`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """An output column. `role` marks event time (`rowtime`), processing time and window bounds."""
@@ -27,6 +31,7 @@ class Column:
     type: Type
     sql: str
     role: str | None = None
+    trace: Trace = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,8 @@ class Relation:
 
     `sources` are the numbers of the sources whose watermarks govern it, `window` is `assigned`
     when rows carry windows that no operator has closed yet, `emitted` after one has. `lag` is by how
-    many milliseconds the watermark stays behind its sources', as it does after an interval join.
+    many milliseconds the watermark stays behind its sources', as it does after an interval join. `parts`
+    are the traces by which it falls apart, `linear` the scans in which it is linear (see `traces`).
     """
 
     sql: str
@@ -57,6 +63,8 @@ class Relation:
     names: frozenset[str] = frozenset()
     timed: bool = True
     lag: int = 0
+    parts: frozenset[Trace] = frozenset()
+    linear: frozenset[int] = frozenset()
 
     def column(self, role: str) -> Column | None:
         """The first column of that role."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from hanse.sql import traces
 from hanse.sql.catalog import Source, View
 from hanse.sql.expressions import ExpressionCompiler
 from hanse.sql.relation import Relation, refuse
@@ -52,20 +53,22 @@ def _of_source(query: QueryCompiler, source: Source, node: Any, *, by_time: bool
         )
     query.used.add(source.number)
     source.log_needed = True
+    table, number = query.reading(source)
     names = ", ".join(column.sql for column in source.columns)
     by_name = {column.name: column.sql for column in source.columns}
     key = ", ".join(by_name[name] for name in source.primary_key)
     until = f"lead([_seq]) OVER (PARTITION BY {key} ORDER BY _seq)" if key else "NULL::BIGINT[]"
     text = (
         f"SELECT {names}, [_seq] AS _s, {query.watermarks()} AS _w, _kind IN (0, 2) AS _live, {until} AS _until "
-        f"FROM {source.table}"
+        f"FROM {table}"
     )
     if by_time:
         # a -U only announces the +U behind it: the version lasts until that one's time
         text += " WHERE _kind <> 1"
     governs = frozenset({source.number}) if source.watermark else frozenset[int]()
     time = by_name[source.rowtime] if source.rowtime else "_s"
-    return Versions(Relation(text, source.columns, governs), source.primary_key, time)
+    made = query.traced(Relation(text, source.columns, governs), source, number, linear=False)
+    return Versions(_by_key(made, source.primary_key), source.primary_key, time)
 
 
 def _of_view(query: QueryCompiler, view: View) -> Versions | None:
@@ -95,7 +98,13 @@ def _of_view(query: QueryCompiler, view: View) -> Versions | None:
     key = ", ".join(names[name].sql for name in keys)
     until = f"lead(_s) OVER (PARTITION BY {key} ORDER BY _s)"
     text = f"SELECT *, TRUE AS _live, {until} AS _until FROM ({relation.sql})"
-    return Versions(relation.with_sql(text), keys, time.sql)
+    return Versions(_by_key(relation.with_sql(text), keys), keys, time.sql)
+
+
+def _by_key(relation: Relation, keys: tuple[str, ...]) -> Relation:
+    """Versions follow each other within a key: no other column tells them apart."""
+    columns = tuple(c if c.name in keys else replace(c, trace=traces.NONE) for c in relation.columns)
+    return replace(relation, columns=columns, parts=traces.of_columns(columns), linear=frozenset())
 
 
 __all__ = ["ExpressionCompiler", "Versions", "versioned"]

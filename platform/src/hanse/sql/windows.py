@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from hanse.sql import dialect as ast
+from hanse.sql import traces
 from hanse.sql.relation import LOWEST, Column, Relation, refuse, unique_columns
 from hanse.sql.temporal import interval, milliseconds
 from hanse.sql.types import Type, literal
@@ -161,7 +162,7 @@ def assign(
         sql = _session(compiler, base, clock, size, keys, zone)
     else:
         sql = _aligned(base, name, instant(clock.sql), clock.sql, size, lengths)
-    return _windowed(base, sql, time, zone)
+    return traces.aligned(_windowed(base, sql, time, zone), base, keys if name == "SESSION" else None)
 
 
 def _local_clock(compiler: QueryCompiler, base: Relation, time: Column) -> tuple[Relation, Column, str]:
