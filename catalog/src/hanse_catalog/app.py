@@ -19,8 +19,9 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from hanse.errors import HanseError
+from hanse_governance.registration import Desk
 
-from . import access_pages, api, iceberg_rest, pages, problems
+from . import access_pages, api, iceberg_rest, pages, problems, registration_api
 from .audit import Audit
 from .catalog import Catalog
 from .conditional import Conditional
@@ -82,9 +83,11 @@ def create_app(
     tokens = tokens or _tokens_of(mesh)
     app.state.catalog = catalog
     app.state.tokens = tokens
+    app.state.desk = _desk_of(mesh)
     app.state.requests = Requests(tokens.path) if tokens is not None else None
     app.include_router(api.router)
     app.include_router(access_pages.api)
+    app.include_router(registration_api.router)
     app.include_router(iceberg_rest.router)
     app.include_router(access_pages.pages, include_in_schema=False)
     app.include_router(pages.router, include_in_schema=False)
@@ -129,6 +132,11 @@ def _view_of(mesh: Mesh | MeshView) -> MeshView:
 def _tokens_of(mesh: Mesh | MeshView) -> Tokens | None:
     settings = getattr(mesh, "settings", None)
     return Tokens(settings.data / "catalog.db") if settings is not None else None
+
+
+def _desk_of(mesh: Mesh | MeshView) -> Desk | None:
+    settings = getattr(mesh, "settings", None)
+    return Desk(settings.root, settings.data) if settings is not None else None
 
 
 def _audit_of(mesh: Mesh | MeshView) -> Audit | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,7 @@ import typer
 from hanse.errors import ConfigError, HanseError
 
 if TYPE_CHECKING:
+    from hanse_governance.registration import Desk
     from hanse_governance.runner import Report
 
 CLEAN, FINDINGS, USAGE = 0, 1, 2
@@ -141,3 +143,54 @@ def _emit(text: str, output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError("the report cannot be written", where=str(output), got=error.strerror) from error
+
+
+registration = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Products registered in this mesh."
+)
+
+
+def _desk() -> Desk:
+    from hanse.settings import load_settings
+    from hanse_governance.registration import Desk
+
+    settings = load_settings()
+    return Desk(settings.root, settings.data)
+
+
+@registration.command("list")
+def registration_list(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show what was registered, by whom, and what became of it, newest first."""
+    from hanse.cli.printed import table
+
+    rows = [r.as_dict() for r in _desk().history()]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    shown = ("id", "product", "version", "state", "waits_for", "by", "at", "decided_by", "note")
+    table("Registrations", [{k: row[k] for k in shown} for row in rows])
+
+
+@registration.command("approve")
+def registration_approve(
+    number: Annotated[int, typer.Argument(help="The registration's id.")],
+    note: Annotated[str, typer.Option(help="A word to whoever registered it.")] = "",
+) -> None:
+    """Let a proposed product in, after the gate has passed it again."""
+    _decide(number, note, approve=True)
+
+
+@registration.command("deny")
+def registration_deny(
+    number: Annotated[int, typer.Argument(help="The registration's id.")],
+    note: Annotated[str, typer.Option(help="A word to whoever registered it.")] = "",
+) -> None:
+    """Do not let it in."""
+    _decide(number, note, approve=False)
+
+
+def _decide(number: int, note: str, *, approve: bool) -> None:
+    from hanse.cli.printed import printable
+
+    decided = _desk().decide(number, "the mesh's owner", approve=approve, note=note)
+    typer.echo(printable(f"{decided.state}: {decided.product} {decided.version}"))

@@ -38,7 +38,7 @@ FILE = "governance/policies.toml"
 DOMAIN_FILE = "policies.toml"
 OFF = "off"
 _MAX_BYTES = 1_000_000
-_KEYS = {"select", "ignore", "severity", "parameters", "waiver"}
+_KEYS = {"select", "ignore", "severity", "parameters", "waiver", "registration"}
 _DOMAIN_KEYS = {"select", "severity", "parameters"}
 
 

@@ -34,11 +34,15 @@ __all__ = ["CatalogError", "Client", "Result"]
 
 
 class CatalogError(HanseError):
-    """The catalog refused, failed, or its answer broke off. `status` is the HTTP status, 0 without one."""
+    """The catalog refused, failed, or its answer broke off. `status` is the HTTP status, 0 without one.
+
+    `findings` are those of the gate, when it was the gate that refused.
+    """
 
     def __init__(self, what: str, status: int = 0, **detail: str | None) -> None:
         super().__init__(what, **detail)
         self.status = status
+        self.findings: list[dict[str, Any]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,15 @@ class Client:
         self._address = address.rstrip("/")
         self._token = token
         self._timeout = timeout
+
+    def register(self, domain: str, name: str, files: dict[str, str]) -> dict[str, Any]:
+        """Register a product; `files` by their place in the domain's folder. What became of it, as JSON.
+
+        Raises CatalogError, with `findings` when the gate says no.
+        """
+        body = {"domain": domain, "name": name, "files": files}
+        with self._open("/api/products", body) as answer:
+            return json.loads(answer.read())
 
     def query(self, sql: str, *, as_of: str | None = None, limit: int | None = None, **params: Any) -> Result:
         """Run one SELECT; `params` fill `:name`. Raises CatalogError, also when the answer breaks off."""
@@ -183,4 +196,7 @@ def _problem(error: HTTPError) -> CatalogError:
     except ValueError:
         body = {"detail": f"HTTP {error.code}"}
     detail = {key: body.get(key) for key in ("where", "expected", "got", "fix")}
-    return CatalogError(str(body.get("detail")), error.code, **detail)
+    problem = CatalogError(str(body.get("detail")), error.code, **detail)
+    found: Any = body.get("findings")
+    problem.findings = found if isinstance(found, list) else []
+    return problem
