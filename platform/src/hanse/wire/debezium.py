@@ -39,7 +39,7 @@ class DebeziumDecoder:
         self.key = key
         self._inner: ValueDecoder
         if form == "AVRO" and registry is not None:
-            self._inner = Decoder(registry, _avro(row_schema))
+            self._inner = Decoder(registry, avro_envelope(row_schema))
         elif form == "JSON":
             self._inner = JsonDecoder(registry, _json(row_schema, key), wrapped=True)
         else:
@@ -88,7 +88,7 @@ def _valid(rows: pa.Array) -> npt.NDArray[np.bool_]:
     return rows.is_valid().to_numpy(zero_copy_only=False)
 
 
-def _avro(row_schema: str) -> dict[str, Any]:
+def avro_envelope(row_schema: str) -> dict[str, Any]:
     """The envelope as a reader's schema; the row is defined once and then named."""
     row: Any = json.loads(row_schema)
     if not isinstance(row, dict) or row.get("type") != "record":

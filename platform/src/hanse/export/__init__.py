@@ -1,0 +1,1 @@
+"""A mesh's descriptors in the formats of others."""
