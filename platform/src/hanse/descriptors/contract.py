@@ -3,7 +3,8 @@
 customProperties that Hanse reads, because the standard has no field for them: on a quality rule
 `setAside: true` (offending rows go to `<product>$rejected`, the rest is published); on the contract
 `deadLetterThreshold: N` (the product stops when more than N records of its topics cannot be read),
-on a column `mask: hash|null|none` and `subject: COLUMN` (what readers see of personal data, and whose it is),
+on a column `mask: hash|null|none` and `subject: COLUMN` (what readers see of personal data, and whose it is)
+and `renamedFrom: COLUMN` (the table's column goes on under the new name),
 `eventTime: COLUMN` and `watermark: DURATION` (how time runs in it for products that read it).
 """
 
@@ -26,7 +27,7 @@ SET_ASIDE = ("nullValues", "missingValues", "invalidValues")
 TAKEN = ("schema", "freshness", "primary_key", "primary_key_present", "required_columns")
 PERSONAL = frozenset({"personal", "pii"})
 """Classifications of columns that are masked in the public table unless the contract says otherwise."""
-MASK, SUBJECT = "mask", "subject"
+MASK, SUBJECT, RENAMED_FROM = "mask", "subject", "renamedFrom"
 Place = tuple[str | int, ...]
 FRESHNESS = ("freshness", "latency")
 _UNIT_MS = {
@@ -163,6 +164,7 @@ def _column(document: Document, index: int, problems: list[Problem]) -> Column |
         business_name=spec.get("businessName"),
         mask=_mask(document, at, spec, found, problems),
         subject=_subject(document, at, spec, problems),
+        renamed_from=custom(spec, RENAMED_FROM),
     )
 
 

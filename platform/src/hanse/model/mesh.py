@@ -105,7 +105,7 @@ class Column:
     """A column that a contract promises (ODCS schema property).
 
     With `mask` readers see a keyed hash of its value, or nothing; `subject` is the column that names the
-    person whose key opens it, when it is ciphertext.
+    person whose key opens it, when it is ciphertext. `renamed_from` is the name that it had before.
     """
 
     name: str
@@ -118,6 +118,7 @@ class Column:
     business_name: str | None = None
     mask: Mask | None = None
     subject: str | None = None
+    renamed_from: str | None = None
 
     @property
     def open(self) -> bool:

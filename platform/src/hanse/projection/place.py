@@ -10,6 +10,7 @@ projection_poison    per topic, how many records were set aside
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import unified_diff
 from typing import TYPE_CHECKING
 
 from hanse.errors import ConfigError, UnsupportedSQL
@@ -19,6 +20,7 @@ from hanse.projection.products_read import Stand
 if TYPE_CHECKING:
     import duckdb
 
+_SHOWN_LINES, _SHOWN_CHARACTERS = 6, 500
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS hanse;
 CREATE TABLE IF NOT EXISTS hanse.projection_program (program VARCHAR, emission VARCHAR, late VARCHAR);
@@ -40,6 +42,14 @@ def same_program(one: str, other: str) -> bool:
         return parse(one) == parse(other)
     except UnsupportedSQL:
         return False  # whoever builds the new program says where
+
+
+def _changes(before: tuple[str, str, str], after: tuple[str, str, str]) -> str:
+    """The first lines that went (-) and came (+)."""
+    settings = [f"emission {after[1]}, late {after[2]}"] if before[1:] != after[1:] else []
+    lines = unified_diff(before[0].splitlines(), after[0].splitlines(), n=0, lineterm="")
+    changed = [line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    return "; ".join([*settings, *changed[:_SHOWN_LINES]])[:_SHOWN_CHARACTERS]
 
 
 class Place:
@@ -67,6 +77,7 @@ class Place:
             raise ConfigError(
                 f"the projection of {product} changed since its state was built",
                 expected="the SQL, schemas and settings that the state was built by",
+                got=_changes(stored, built_by),
                 fix=f"hanse product rebuild {product}",
             )
         return stored[0]

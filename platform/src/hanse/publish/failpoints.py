@@ -1,4 +1,4 @@
-"""Places where a test stops a publication, a rebuild or an erasure: by killing the process, or by calling a function.
+"""Places where a test stops a publication, a rebuild or an erasure: by a kill, or by calling a function.
 
 `HANSE_FAILPOINT=<place>` kills the process with SIGKILL when it comes to that place; `hook` is called with
 each place. Both are for tests: nothing else sets them.

@@ -65,14 +65,17 @@ class Lakehouse:
         except NoSuchTableError:
             return None
 
-    def ensure(self, full_name: str, contract: Contract) -> Table:
-        """The product's table, made or evolved as its contract says. Raises PublicationError."""
+    def ensure(self, full_name: str, contract: Contract, *, anew: bool = False) -> Table:
+        """The product's table, made or evolved as its contract says. Raises PublicationError.
+
+        With `anew` every row is about to be written again, so columns may take any type.
+        """
         from hanse.publish.schema import contract_types, evolve, iceberg_schema
 
         table = self.load(full_name)
         if table is None:
             return self.create(full_name, iceberg_schema(contract_types(contract)))
-        evolve(table, contract)
+        evolve(table, contract, anew=anew)
         return table.refresh()
 
     def create(self, full_name: str, schema: Schema) -> Table:

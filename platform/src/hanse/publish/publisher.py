@@ -81,6 +81,7 @@ class Publisher:
         self.product = product
         self.lease = lease
         self._table: Table | None = None
+        self._anew = False
 
     @property
     def name(self) -> str:
@@ -91,7 +92,7 @@ class Publisher:
         """The product's table, owned: its epoch is the lease's. Raises StaleWriter, PublicationError."""
         self.lease.check()
         if self._table is None:
-            table = self.lakehouse.ensure(self.name, self.product.contract)
+            table = self.lakehouse.ensure(self.name, self.product.contract, anew=self._anew)
             seen = int(table.properties.get(snapshots.EPOCH, "0"))
             if seen > self.lease.epoch:
                 self.lease.raise_to(seen + 1)
@@ -125,7 +126,7 @@ class Publisher:
         """Finish the publication that a crash left; None when there is none. Raises as `publish` does."""
         con.execute("SET TimeZone = 'UTC'")
         state.prepare(con)
-        self._table = None
+        self._table, self._anew = None, rebuild
         table = self.table()
         if rebuild:
             state.start_rebuild(con, _id(table.metadata.current_snapshot()))

@@ -6,7 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import ResolveError, ValidationError
-from pyiceberg.schema import Schema
+from pyiceberg.schema import Schema, promote
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
@@ -109,27 +109,71 @@ def duckdb_type(kind: IcebergType) -> str:
     return _DUCKDB[type(kind)]
 
 
-def evolve(table: Table, contract: Contract) -> None:
-    """Add, widen and drop columns in place as the contract says. Raises PublicationError if it cannot."""
-    wanted = contract_types(contract)
-    have = {f.name: f.field_type for f in table.schema().fields}
-    if {n: duckdb_type(t) for n, t in have.items()} == {n: t.duckdb for n, t in wanted.items()}:
-        return
+def evolve(table: Table, contract: Contract, *, anew: bool = False) -> None:
+    """Add, widen, rename and drop columns in place, by field id, as the contract says.
+
+    A column that is renamed keeps its id, so that older snapshots and readers by id still have it. With
+    `anew` all rows are about to be written again, so a column may also take any other type: under a new id.
+    Raises PublicationError for what cannot be done.
+    """
     try:
-        with table.update_schema() as update:
-            for name in have.keys() - wanted.keys():
-                update.delete_column(name)
-            for name, kind in wanted.items():
-                new = iceberg_type(kind, count(1))
-                if name not in have:
-                    update.add_column(name, new)
-                elif duckdb_type(have[name]) != kind.duckdb:
-                    update.update_column(name, field_type=new)
+        _rename(table, contract)
+        if anew:
+            _drop_unlike(table, contract)
+        _change(table, contract)
     except (ValueError, TypeError, NotImplementedError, ValidationError, ResolveError) as error:
         raise PublicationError(
             "the table cannot follow this contract in place",
             where=str(contract.path),
-            expected="columns added, dropped or widened",
+            expected="columns added, dropped, renamed (renamedFrom) or widened",
             got=str(error)[:300],
-            fix="give the product another name, or rebuild it: `hanse product rebuild`",
+            fix="rebuild it: `hanse product rebuild` writes every row with the new types",
         ) from error
+
+
+def _have(table: Table) -> dict[str, IcebergType]:
+    return {f.name: f.field_type for f in table.schema().fields}
+
+
+def _rename(table: Table, contract: Contract) -> None:
+    have, wanted = _have(table), {c.name for c in contract.columns}
+    renamed = [
+        (c.renamed_from, c.name)
+        for c in contract.columns
+        if c.renamed_from in have and c.name not in have and c.renamed_from not in wanted
+    ]
+    if renamed:
+        with table.update_schema() as update:
+            for before, after in renamed:
+                update.rename_column(str(before), after)
+
+
+def _drop_unlike(table: Table, contract: Contract) -> None:
+    """Columns whose type cannot be widened go, and come again with `_change`."""
+    wanted = contract_types(contract)
+    unlike: list[str] = []
+    for name, kind in _have(table).items():
+        if name in wanted and duckdb_type(kind) != wanted[name].duckdb:
+            try:
+                promote(kind, iceberg_type(wanted[name], count(1)))
+            except ResolveError:
+                unlike.append(name)
+    if unlike:
+        with table.update_schema(allow_incompatible_changes=True) as update:
+            for name in unlike:
+                update.delete_column(name)
+
+
+def _change(table: Table, contract: Contract) -> None:
+    wanted, have = contract_types(contract), _have(table)
+    if {n: duckdb_type(t) for n, t in have.items()} == {n: t.duckdb for n, t in wanted.items()}:
+        return
+    with table.update_schema() as update:
+        for name in have.keys() - wanted.keys():
+            update.delete_column(name)
+        for name, kind in wanted.items():
+            new = iceberg_type(kind, count(1))
+            if name not in have:
+                update.add_column(name, new)
+            elif duckdb_type(have[name]) != kind.duckdb:
+                update.update_column(name, field_type=new)
