@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "aggregate": ("hanse.cli.aggregate:app", "Look at aggregates, as they are and as they were."),
     "saga": ("hanse.cli.saga:app", "List, show, resume and abort the processes of sagas."),
     "trace": ("hanse.cli.trace:trace", "Print the tree of a business transaction."),
+    "storm": ("hanse.cli.storm:storm", "Draw the event-storming board from the running code."),
     "product": ("hanse.cli.product:app", "Make, list, run, rebuild and inspect products."),
     "log": ("hanse.cli.log:app", "Look into the event log."),
     "export": ("hanse.cli.export:app", "Write the mesh in the formats of others."),

@@ -55,6 +55,7 @@ def read_domain(directory: Path, problems: list[Problem]) -> Domain | None:
         module=data.get("module"),
         language=dict(data.get("language", {})),
         topics=_topics(document, directory, problems),
+        systems={name: tuple(commands) for name, commands in data.get("systems", {}).items()},
     )
 
 

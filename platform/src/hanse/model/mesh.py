@@ -77,7 +77,10 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A bounded context: its team, its language, the topics it publishes. From `domain.yaml`."""
+    """A bounded context: its team, its language, the topics it publishes. From `domain.yaml`.
+
+    `systems` are people and systems outside the mesh, with the names of the commands that they send.
+    """
 
     name: str
     directory: Path
@@ -86,6 +89,7 @@ class Domain:
     module: str | None = None
     language: dict[str, str] = field(default_factory=dict[str, str])
     topics: tuple[Topic, ...] = ()
+    systems: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     @property
     def own_topics(self) -> tuple[Topic, ...]:
