@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from hanse.errors import QueryRefused
 
-from . import present
+from . import dcat, present
 from .access import ANONYMOUS, Reader
 from .catalog import FACETS, Catalog
 from .metrics import MEDIA_TYPE
@@ -196,6 +196,15 @@ async def query_get(
 async def query_post(request: Request, body: QueryBody) -> Response:
     """One SELECT over published products, in the body."""
     return await run(request, Query(body.sql, dict(body.params), body.as_of, body.format, body.limit))
+
+
+@router.get("/dcat", summary="The catalog as linked data", tags=["products"])
+def linked(request: Request) -> Response:
+    """Products as DCAT datasets and DPROD data products, in JSON-LD."""
+    catalog, reader = catalog_of(request), reader_of(request)
+    seen = [p for p in catalog.view.products() if reader.may_see(p)]
+    body = dcat.document(str(request.base_url).rstrip("/"), catalog.view.domains(), seen)
+    return Response(orjson.dumps(body), media_type=dcat.MEDIA_TYPE)
 
 
 @router.get("/health", summary="Is it alive", tags=["operations"])

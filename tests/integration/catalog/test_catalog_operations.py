@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
+from rdflib import DCTERMS, RDF, Graph, URIRef
 
 from hanse.errors import ConfigError
 from hanse_catalog.app import create_app
@@ -128,6 +129,19 @@ def test_an_answer_that_is_known_is_not_sent_again(client: TestClient, address: 
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
     assert client.get(address, headers={"if-none-match": '"other"'}).content == first.content
+
+
+def test_the_catalog_is_linked_data(client: TestClient) -> None:
+    answer = client.get("/dcat")
+    assert answer.headers["content-type"].startswith("application/ld+json")
+    graph = Graph().parse(data=answer.text, format="json-ld")
+    dcat, dprod = "http://www.w3.org/ns/dcat#", "https://ekgf.github.io/dprod/"
+    kinds = {str(kind) for kind in graph.objects(None, RDF.type)}
+    assert {dcat + "Catalog", dcat + "Dataset", dcat + "DataService", dprod + "DataProduct"} <= kinds
+    names = {str(n) for n in graph.objects(None, DCTERMS.identifier)}
+    assert "orders.orders" in names and "orders.salaries" not in names
+    products = set(graph.subjects(RDF.type, URIRef(dprod + "DataProduct")))
+    assert all(len(list(graph.objects(p, URIRef(dprod + "outputPort")))) == 1 for p in products)
 
 
 def test_persons_are_served_in_turn() -> None:
