@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,3 +51,17 @@ def session_postgres() -> Iterator[str]:
     finally:
         call("pg_ctl", "-D", data, "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def own_database(address: str) -> Iterator[str]:
+    """`postgresql://…` of a new, empty database on that server, dropped at the end."""
+    import psycopg
+
+    name = f"hanse_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(address, autocommit=True) as con:
+        con.execute(f'CREATE DATABASE "{name}"')
+    try:
+        yield f"{address.rpartition('/')[0]}/{name}"
+    finally:
+        with psycopg.connect(address, autocommit=True) as con:
+            con.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | data | HANSE_DATA | folder for everything Hanse writes, relative to the root | .hanse |
 | log | HANSE_LOG | `sqlite:` for the embedded log, or `kafka://host:port[,host:port]` | sqlite: |
-| registry | HANSE_REGISTRY | `sqlite:` for the embedded registry, or its `http(s)://` address | sqlite: |
+| registry | HANSE_REGISTRY | `sqlite:` for the embedded registry, `postgresql://…` for one in that database, or the `http(s)://` address of any | sqlite: |
 | store | HANSE_STORE | `sqlite:` for the domains' event stores, or `postgresql://…` | sqlite: |
 | host | HANSE_HOST | address on which the catalog listens | 127.0.0.1 |
 | port | HANSE_PORT | its port | 8321 |
@@ -138,3 +138,8 @@ def _port(text: str, root: Path) -> int:
     if not text.isdigit() or not 0 <= int(text) <= 65_535:
         raise ConfigError("the port is not a number", where=str(root / FILE), expected="0 to 65535", got=text)
     return int(text)
+
+
+def is_postgres(address: str) -> bool:
+    """Whether a setting names a PostgreSQL database."""
+    return address.startswith(("postgresql://", "postgres://"))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from contract.schema_registry.registry_contract import SchemaRegistryContract, record
@@ -14,6 +15,7 @@ from hanse.adapters.registries import open_registry
 from hanse.errors import ConfigError, SchemaError
 from hanse.registry.embedded import EmbeddedRegistry
 from hanse.settings import Settings
+from helpers.postgres_server import own_database
 
 _REGISTER = """
 import json, sys
@@ -56,14 +58,54 @@ class TestEmbeddedRegistry(SchemaRegistryContract):
             EmbeddedRegistry(tmp_path / "r.db")
 
 
-def test_ids_stay_unique_and_equal_between_processes(tmp_path: Path) -> None:
+class TestRegistryInPostgreSQL(SchemaRegistryContract):
+    @pytest.fixture
+    def registry(self, postgres_address: str) -> Iterator[EmbeddedRegistry]:
+        for address in own_database(postgres_address):
+            made = EmbeddedRegistry(address)
+            yield made
+            made.close()
+
+    def test_survives_reopening_and_a_lost_connection(self, postgres_address: str) -> None:
+        for address in own_database(postgres_address):
+            first = EmbeddedRegistry(address)
+            before = first.register("a-value", record(("id", "string")))
+            with psycopg.connect(postgres_address, autocommit=True) as con:
+                con.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                    [address.rpartition("/")[2]],
+                )
+            with pytest.raises(SchemaError, match="could not be read"):
+                first.latest("a-value")
+            assert first.latest("a-value") == before
+            first.close()
+            with pytest.raises(SchemaError, match="closed"):
+                first.latest("a-value")
+            again = EmbeddedRegistry(address)
+            assert again.by_id(before.id) == before
+            again.close()
+
+    def test_a_server_that_is_not_there_is_an_error(self) -> None:
+        with pytest.raises(SchemaError, match="cannot be opened"):
+            EmbeddedRegistry("postgresql://hanse:secret@127.0.0.1:9/x")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield str(tmp_path / "r.db")
+    else:
+        yield from own_database(request.getfixturevalue("postgres_address"))
+
+
+def test_ids_stay_unique_and_equal_between_processes(place: str) -> None:
     import json
 
-    EmbeddedRegistry(tmp_path / "r.db").close()
+    EmbeddedRegistry(place).close()
     rounds = 6
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", _REGISTER, str(tmp_path / "r.db"), name, str(rounds)],
+            [sys.executable, "-c", _REGISTER, place, name, str(rounds)],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -74,7 +116,7 @@ def test_ids_stay_unique_and_equal_between_processes(tmp_path: Path) -> None:
     assert all(one == shared[0] for one in shared)
     versions = sorted(value for answer in answers for key, value in answer if key == "one")
     assert versions == list(range(1, 4 * rounds + 1))
-    registry = EmbeddedRegistry(tmp_path / "r.db")
+    registry = EmbeddedRegistry(place)
     by_id: dict[int, str] = {}
     for subject in registry.subjects():
         for version in registry.versions(subject):
@@ -87,6 +129,8 @@ def test_open_registry_chooses_by_address(tmp_path: Path) -> None:
     embedded = open_registry(Settings(root=tmp_path, data=tmp_path / ".hanse"))
     assert isinstance(embedded, EmbeddedRegistry)
     embedded.close()
+    with pytest.raises(SchemaError, match="cannot be opened"):
+        open_registry(Settings(root=tmp_path, data=tmp_path, registry="postgresql://127.0.0.1:9/x"))
     remote = open_registry(Settings(root=tmp_path, data=tmp_path, registry="http://127.0.0.1:9"))
     with pytest.raises(SchemaError, match="does not answer"):
         remote.subjects()

@@ -17,6 +17,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from hanse.registry.server import create_app
 from hanse.registry.store import RegistryStore
 from hanse.registry.wire import MAX_BODY
+from helpers.postgres_server import own_database
 
 ID = {"name": "id", "type": "string"}
 NOTE = {"name": "note", "type": "string", "default": ""}
@@ -27,9 +28,18 @@ def avro(*fields: Any, name: str = "Order") -> dict[str, Any]:
     return {"schema": json.dumps({"type": "record", "name": name, "fields": list(fields)})}
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
+    """Where the registry keeps its tables: each shape and corner is the same in both."""
+    if request.param == "sqlite":
+        yield tmp_path / "registry.db"
+    else:
+        yield from own_database(request.getfixturevalue("postgres_address"))
+
+
 @pytest.fixture
-def http(tmp_path: Path) -> Iterator[TestClient]:
-    store = RegistryStore(tmp_path / "registry.db")
+def http(place: Path | str) -> Iterator[TestClient]:
+    store = RegistryStore(place)
     with TestClient(create_app(store), raise_server_exceptions=False) as client:
         yield client
     store.close()

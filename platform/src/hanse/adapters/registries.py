@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Protocol
 
 from hanse.errors import ConfigError
 from hanse.ports.schema_registry import SchemaRegistry
-from hanse.settings import Settings
+from hanse.settings import Settings, is_postgres
 
 
 class OpenRegistry(SchemaRegistry, Protocol):
@@ -19,15 +20,36 @@ class OpenRegistry(SchemaRegistry, Protocol):
 
 
 def open_registry(settings: Settings) -> OpenRegistry:
-    """The registry of the settings: `sqlite:` is the embedded one, http(s) any with Confluent's API.
+    """The registry of the settings: `sqlite:` and `postgresql://…` are Hanse's own, http(s) any with Confluent's API.
 
-    Raises ConfigError for another value, SchemaError when the file cannot be opened.
+    Raises ConfigError for another value, SchemaError when the file or database cannot be opened.
     """
-    if settings.registry == "sqlite:":
+    own = own_place(settings)
+    if own is not None:
         from hanse.registry.embedded import EmbeddedRegistry
 
-        return EmbeddedRegistry(settings.registry_path)
+        return EmbeddedRegistry(own)
     return registry_at(settings.registry)
+
+
+def own_place(settings: Settings) -> Path | str | None:
+    """Where Hanse keeps this mesh's registry itself: a file or a database; None when another one is used."""
+    if settings.registry == "sqlite:":
+        return settings.registry_path
+    return settings.registry if is_postgres(settings.registry) else None
+
+
+def place_to_serve(settings: Settings) -> Path | str:
+    """Where the registry is that this mesh can serve. Raises ConfigError when somebody else serves it."""
+    own = own_place(settings)
+    if own is None:
+        raise ConfigError(
+            "this mesh uses a registry that is served already",
+            where="setting registry",
+            got=settings.registry,
+            fix="give clients that address, or name another place with --file",
+        )
+    return own
 
 
 def registry_at(said: str) -> OpenRegistry:
@@ -48,6 +70,6 @@ def registry_at(said: str) -> OpenRegistry:
     raise ConfigError(
         "the registry's address is not understood",
         where="setting registry, or an external topic's",
-        expected="http(s)://host:port, env:NAME of a variable that holds one, or (as the mesh's own) sqlite:",
+        expected="http(s)://host:port, env:NAME of a variable that holds one, or (as the mesh's own) sqlite: or postgresql://…",
         got=address,
     )

@@ -8,7 +8,7 @@ from hanse.errors import ConfigError
 
 if TYPE_CHECKING:
     from hanse.ports.event_store import EventStore
-    from hanse.settings import Settings
+    from hanse.settings import Settings, is_postgres
 
 
 def open_store(settings: Settings, domain: str) -> EventStore:
@@ -21,7 +21,7 @@ def open_store(settings: Settings, domain: str) -> EventStore:
         from hanse.adapters.eventsourcing_store import SQLiteEventStore
 
         return SQLiteEventStore(settings.store_path(domain))
-    if settings.store.startswith(("postgresql://", "postgres://")):
+    if is_postgres(settings.store):
         try:
             from hanse.adapters.postgres_store import PostgresEventStore
         except ImportError as error:

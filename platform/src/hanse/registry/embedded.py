@@ -10,10 +10,10 @@ from hanse.registry.store import RegistryStore
 
 
 class EmbeddedRegistry:
-    """SchemaRegistry on a SQLite file. Several processes may use one file at the same time."""
+    """SchemaRegistry on a SQLite file or a PostgreSQL database, which several processes may use at the same time."""
 
-    def __init__(self, path: Path | str) -> None:
-        self.store = RegistryStore(path)
+    def __init__(self, place: Path | str) -> None:
+        self.store = RegistryStore(place)
         self._by_id: dict[int, RegisteredSchema] = {}
 
     def register(
@@ -50,5 +50,5 @@ class EmbeddedRegistry:
         return str(self.store.settings.in_force("config", Subject.parse(subject))["compatibilityLevel"])
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file or the connections."""
         self.store.close()

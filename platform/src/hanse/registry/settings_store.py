@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any, Literal
 
-from hanse.registry.database import Database
+from hanse.registry.database import Connection, Database
 from hanse.registry.records import DEFAULT_CONTEXT, Rules, Subject
 
 Kind = Literal["config", "mode"]
@@ -28,7 +27,7 @@ class SettingsStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def rules(self, con: sqlite3.Connection, subject: Subject) -> Rules:
+    def rules(self, con: Connection, subject: Subject) -> Rules:
         """What is in force for a subject."""
         config = self._in_force(con, "config", subject)
         mode = self._in_force(con, "mode", subject).get("mode", "READWRITE")
@@ -55,7 +54,11 @@ class SettingsStore:
         with self.database.writing() as con:
             merged = {**(self._get(con, kind, scope) or {}), **value}
             kept = {k: v for k, v in merged.items() if v is not None}
-            con.execute("INSERT OR REPLACE INTO settings VALUES (?, ?, ?)", (kind, scope, json.dumps(kept)))
+            con.execute(
+                "INSERT INTO settings VALUES (?, ?, ?) ON CONFLICT (kind, scope)"
+                " DO UPDATE SET value = excluded.value",
+                (kind, scope, json.dumps(kept)),
+            )
 
     def delete(self, kind: Kind, subject: Subject | None) -> dict[str, Any] | None:
         """Unset a scope; returns what it had."""
@@ -65,21 +68,21 @@ class SettingsStore:
             con.execute("DELETE FROM settings WHERE kind = ? AND scope = ?", (kind, scope))
         return {**_default(kind), **(found or {})} if scope == GLOBAL else found
 
-    def forget(self, con: sqlite3.Connection, scope: str) -> None:
+    def forget(self, con: Connection, scope: str) -> None:
         """Drop all settings of a subject, within the caller's transaction."""
         con.execute("DELETE FROM settings WHERE scope = ?", (scope,))
 
-    def all(self, con: sqlite3.Connection) -> list[list[str]]:
+    def all(self, con: Connection) -> list[list[str]]:
         """Every setting, to see whether any has changed."""
         return [list(row) for row in con.execute("SELECT * FROM settings ORDER BY kind, scope").fetchall()]
 
-    def _in_force(self, con: sqlite3.Connection, kind: Kind, subject: Subject) -> dict[str, Any]:
+    def _in_force(self, con: Connection, kind: Kind, subject: Subject) -> dict[str, Any]:
         found = dict(_default(kind))
         for scope in (GLOBAL, scope_of(Subject(subject.context, "")), scope_of(subject)):
             found |= self._get(con, kind, scope) or {}
         return found
 
-    def _get(self, con: sqlite3.Connection, kind: Kind, scope: str) -> dict[str, Any] | None:
+    def _get(self, con: Connection, kind: Kind, scope: str) -> dict[str, Any] | None:
         row = con.execute("SELECT value FROM settings WHERE kind = ? AND scope = ?", (kind, scope)).fetchone()
         return json.loads(row[0]) if row else None
 

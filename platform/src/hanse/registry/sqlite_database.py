@@ -1,4 +1,4 @@
-"""The registry's SQLite file: tables, connections, transactions."""
+"""The registry's tables in a SQLite file."""
 
 from __future__ import annotations
 
@@ -9,45 +9,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hanse.errors import SchemaError
+from hanse.registry.database import TABLES
 
 BUSY_SECONDS = 30.0
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS schemas (
-    context TEXT NOT NULL, id INTEGER NOT NULL, guid TEXT NOT NULL, type TEXT NOT NULL, text TEXT NOT NULL,
-    refs TEXT NOT NULL, metadata TEXT, ruleset TEXT, identity TEXT NOT NULL,
-    PRIMARY KEY (context, id), UNIQUE (context, identity));
-CREATE TABLE IF NOT EXISTS versions (
-    context TEXT NOT NULL, subject TEXT NOT NULL, version INTEGER NOT NULL, id INTEGER NOT NULL,
-    deleted INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,
-    PRIMARY KEY (context, subject, version));
-CREATE INDEX IF NOT EXISTS versions_by_id ON versions (context, id);
-CREATE TABLE IF NOT EXISTS uses (
-    context TEXT NOT NULL, id INTEGER NOT NULL, subject TEXT NOT NULL, version INTEGER NOT NULL,
-    PRIMARY KEY (context, id, subject, version));
-CREATE INDEX IF NOT EXISTS uses_by_subject ON uses (subject, version);
-CREATE TABLE IF NOT EXISTS settings (
-    kind TEXT NOT NULL, scope TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, scope));
-CREATE TABLE IF NOT EXISTS counters (context TEXT PRIMARY KEY, last_id INTEGER NOT NULL);
-CREATE VIEW IF NOT EXISTS stored AS
-    SELECT v.context, v.subject, v.version, v.id, s.guid, s.type, s.text, s.refs, s.metadata, s.ruleset,
-           v.deleted, v.created_ms, s.identity
-    FROM versions v JOIN schemas s ON s.context = v.context AND s.id = v.id;
-"""
 
-
-class Database:
+class SqliteDatabase:
     """One SQLite file, a connection per thread. Writes take the lock at once (BEGIN IMMEDIATE)."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self.place = str(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._local = threading.local()
         self._lock = threading.Lock()
         self._open: list[sqlite3.Connection] = []
         self._closed = False
         with self.writing() as con:
-            for statement in _TABLES.strip().split(";\n"):
+            for statement in TABLES:
                 con.execute(statement)
 
     def connection(self) -> sqlite3.Connection:

@@ -1,38 +1,31 @@
-"""The registry's store: registration with compatibility, reading, deletion, settings.
+"""The registry's store: registration under the rules in force, over what `reading` and `deletions` do.
 
-Safe for several processes on one file. A registration is checked outside the write lock and committed
+Safe for several processes on one file or database. A registration is checked outside the write lock and committed
 inside it if nothing that it was checked against has changed; otherwise it is checked again.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hanse.errors import IncompatibleSchema, SchemaError
-from hanse.ports.schema_registry import SchemaReference
+from hanse.errors import IncompatibleSchema
 from hanse.registry import problems
-from hanse.registry.database import Database
+from hanse.registry.database import Connection, open_database
+from hanse.registry.deletions import READ_ONLY, Deletions
 from hanse.registry.problems import RegistryProblem
-from hanse.registry.records import DEFAULT_CONTEXT, Rules, StoredSchema, Subject, Submission
+from hanse.registry.records import Rules, StoredSchema, Subject, Submission
 from hanse.registry.rows import (
     guid_of,
     identity_of,
     json_or_null,
     merged_layers,
     property_of,
-    schema_of_row,
 )
-from hanse.registry.settings_store import SettingsStore
-from hanse.schemas import Finding, ParsedSchema, Reference, check, parse
+from hanse.schemas import Finding, ParsedSchema, check, parse
 from hanse.schemas.text import sorted_json
-
-_MAX_REFERENCES = 1_000
-_PARSED_KEPT = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +38,11 @@ class _Plan:
     equal: StoredSchema | None
 
 
-class RegistryStore:
-    """All that the registry knows, in one SQLite file."""
+class RegistryStore(Deletions):
+    """All that the registry knows, in one SQLite file or PostgreSQL database."""
 
-    def __init__(self, path: Path | str) -> None:
-        self.database = Database(path)
-        self.settings = SettingsStore(self.database)
-        self._parsed: dict[tuple[str, int], ParsedSchema] = {}
-
-    def close(self) -> None:
-        """Close the file."""
-        self.database.close()
+    def __init__(self, place: Path | str) -> None:
+        super().__init__(open_database(place))
 
     # -- registration -------------------------------------------------------------------------------
 
@@ -77,7 +64,7 @@ class RegistryStore:
     def _plan(self, subject: Subject, submission: Submission, normalize: bool) -> _Plan:
         with self.database.reading() as con:
             seen = self._seen(con, subject)
-            history = self._select(con, subject)
+            history = self._versions_of(con, subject)
             rules = self.settings.rules(con, subject)
         self._check_mode(subject, submission, rules)
         live = [stored for stored in history if not stored.deleted]
@@ -93,7 +80,7 @@ class RegistryStore:
 
     def _check_mode(self, subject: Subject, submission: Submission, rules: Rules) -> None:
         wanted = "import" if submission.id is not None else "read-write"
-        if rules.mode in {"READONLY", "READONLY_OVERRIDE"}:
+        if rules.mode in READ_ONLY:
             problem = "is in read-only mode"
         elif rules.mode != ("IMPORT" if submission.id is not None else "READWRITE"):
             problem = f"is not in {wanted} mode"
@@ -119,7 +106,7 @@ class RegistryStore:
         ruleset = merged_layers(config.get("defaultRuleSet"), ruleset, config.get("overrideRuleSet"))
         return replace(submission, metadata=metadata, ruleset=ruleset)
 
-    def _write(self, con: sqlite3.Connection, subject: Subject, plan: _Plan) -> StoredSchema:
+    def _write(self, con: Connection, subject: Subject, plan: _Plan) -> StoredSchema:
         submission, parsed = plan.submission, plan.parsed
         schema_id = self._schema_id(con, subject, submission, parsed)
         (newest,) = con.execute(
@@ -136,7 +123,8 @@ class RegistryStore:
             (subject.context, subject.name, schema_id, version, str(subject)),
         )
         con.execute(
-            "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, 0, ?)",
+            "INSERT INTO versions VALUES (?, ?, ?, ?, 0, ?) ON CONFLICT (context, subject, version)"
+            " DO UPDATE SET id = excluded.id, deleted = 0, created_ms = excluded.created_ms",
             (subject.context, subject.name, version, schema_id, time.time_ns() // 1_000_000),
         )
         stored = self._one(con, subject, version)
@@ -145,7 +133,7 @@ class RegistryStore:
         return stored
 
     def _schema_id(
-        self, con: sqlite3.Connection, subject: Subject, submission: Submission, parsed: ParsedSchema
+        self, con: Connection, subject: Subject, submission: Submission, parsed: ParsedSchema
     ) -> int:
         context, identity = subject.context, identity_of(submission, parsed)
         row = con.execute(
@@ -165,10 +153,12 @@ class RegistryStore:
             )
         if row:
             identity = f"{identity}:{submission.id}"
-        con.execute("INSERT OR IGNORE INTO counters VALUES (?, 0)", (context,))
+        con.execute("INSERT INTO counters VALUES (?, 0) ON CONFLICT DO NOTHING", (context,))
+        step, wanted = (1, 0) if submission.id is None else (0, submission.id)
         (schema_id,) = con.execute(
-            "UPDATE counters SET last_id = max(last_id + ?, ?) WHERE context = ? RETURNING last_id",
-            (0 if submission.id is not None else 1, submission.id or 0, context),
+            "UPDATE counters SET last_id = CASE WHEN last_id + ? > ? THEN last_id + ? ELSE ? END"
+            " WHERE context = ? RETURNING last_id",
+            (step, wanted, step, wanted, context),
         ).fetchone()
         schema_id = submission.id if submission.id is not None else schema_id
         references = json.dumps([[r.name, r.subject, r.version] for r in submission.references])
@@ -187,7 +177,7 @@ class RegistryStore:
             ),
         )
         con.executemany(
-            "INSERT OR IGNORE INTO uses VALUES (?, ?, ?, ?)",
+            "INSERT INTO uses VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [
                 (context, schema_id, str(Subject.parse(r.subject, context)), r.version)
                 for r in submission.references
@@ -195,7 +185,7 @@ class RegistryStore:
         )
         return schema_id
 
-    def _seen(self, con: sqlite3.Connection, subject: Subject) -> tuple[object, ...]:
+    def _seen(self, con: Connection, subject: Subject) -> tuple[object, ...]:
         rows = con.execute(
             "SELECT version, id, deleted FROM versions WHERE context = ? AND subject = ? ORDER BY version",
             (subject.context, subject.name),
@@ -212,7 +202,7 @@ class RegistryStore:
         Raises RegistryProblem when that version does not exist, SchemaError for a schema not understood.
         """
         with self.database.reading() as con:
-            live = [stored for stored in self._select(con, subject) if not stored.deleted]
+            live = [stored for stored in self._versions_of(con, subject) if not stored.deleted]
             rules = self.settings.rules(con, subject)
         if version is not None:
             live = live[-1:] if version == -1 else [s for s in live if s.version == version]
@@ -226,7 +216,7 @@ class RegistryStore:
     ) -> StoredSchema:
         """The version that holds an equal schema. Raises RegistryProblem when there is none."""
         with self.database.reading() as con:
-            versions = self._select(con, subject)
+            versions = self._versions_of(con, subject)
             rules = self.settings.rules(con, subject)
         versions = [v for v in versions if deleted or not v.deleted]
         if not versions:
@@ -261,190 +251,11 @@ class RegistryStore:
             live = live[-1:]
         return check(parsed, [(s.version, self.parsed(s)) for s in live], rules.compatibility)
 
-    def parsed(self, stored: StoredSchema) -> ParsedSchema:
-        """A stored schema, understood; kept for the next time."""
-        key = (stored.subject.context, stored.id)
-        if key not in self._parsed:
-            if len(self._parsed) >= _PARSED_KEPT:
-                self._parsed.clear()
-            references = self._resolved(stored.references, stored.subject.context)
-            self._parsed[key] = parse(stored.schema_type, stored.text, references)
-        return self._parsed[key]
-
     def _parse(
         self, submission: Submission, subject: Subject, *, strict: bool, normalize: bool
     ) -> ParsedSchema:
         references = self._resolved(submission.references, subject.context)
         return parse(submission.schema_type, submission.text, references, strict=strict, normalize=normalize)
-
-    def _resolved(self, references: Iterable[SchemaReference], context: str) -> list[Reference]:
-        """Texts of all schemas referred to, directly or not, dependencies first."""
-        found: dict[str, str] = {}
-        with self.database.reading() as con:
-            self._resolve(con, references, context, found, ())
-        return [Reference(name, text) for name, text in found.items()]
-
-    def _resolve(
-        self,
-        con: sqlite3.Connection,
-        references: Iterable[SchemaReference],
-        context: str,
-        found: dict[str, str],
-        above: tuple[tuple[str, int], ...],
-    ) -> None:
-        for reference in references:
-            if reference.name in found:
-                continue
-            subject = Subject.parse(reference.subject, context)
-            stored = self._one(con, subject, reference.version)
-            key = (str(subject), stored.version if stored else 0)
-            if stored is None or key in above or len(found) >= _MAX_REFERENCES:
-                raise SchemaError(
-                    f"the reference {reference.name!r} cannot be resolved",
-                    where=f"subject {reference.subject!r}, version {reference.version}",
-                    fix="register the schema that is referred to first",
-                )
-            self._resolve(con, stored.references, subject.context, found, (*above, key))
-            found[reference.name] = stored.text
-
-    # -- reading ------------------------------------------------------------------------------------
-
-    def versions(self, subject: Subject, *, deleted: bool = False) -> list[StoredSchema]:
-        """Versions of a subject, oldest first; with `deleted` the soft-deleted ones as well."""
-        with self.database.reading() as con:
-            return [s for s in self._select(con, subject) if deleted or not s.deleted]
-
-    def version(self, subject: Subject, version: int, *, deleted: bool = False) -> StoredSchema:
-        """One version, -1 for the latest. Raises RegistryProblem when it or the subject is not there."""
-        live = self.versions(subject, deleted=deleted)
-        if not live:
-            raise problems.subject_not_found(str(subject))
-        found = live[-1] if version == -1 else next((s for s in live if s.version == version), None)
-        if found is None:
-            raise problems.version_not_found(version)
-        return found
-
-    def by_id(self, schema_id: int, context: str = DEFAULT_CONTEXT) -> StoredSchema:
-        """A schema by its id, under the first version that has it. Raises RegistryProblem when unknown."""
-        found = self.uses_of_id(schema_id, context, deleted=True)
-        if not found:
-            raise problems.schema_not_found(schema_id)
-        return next((s for s in found if not s.deleted), found[0])
-
-    def uses_of_id(
-        self, schema_id: int, context: str = DEFAULT_CONTEXT, *, deleted: bool = False
-    ) -> list[StoredSchema]:
-        """All versions that hold the schema of an id, by subject and version."""
-        with self.database.reading() as con:
-            rows = con.execute(
-                "SELECT * FROM stored WHERE context = ? AND id = ? ORDER BY subject, version",
-                (context, schema_id),
-            ).fetchall()
-        return [s for s in map(schema_of_row, rows) if deleted or not s.deleted]
-
-    def by_guid(self, guid: str) -> list[StoredSchema]:
-        """All versions that hold the schema of a guid, over all contexts; empty when unknown."""
-        with self.database.reading() as con:
-            rows = con.execute("SELECT * FROM stored WHERE guid = ?", (guid,)).fetchall()
-        return [schema_of_row(row) for row in rows]
-
-    def subjects(self, context: str | None = None, *, deleted: bool = False) -> list[StoredSchema]:
-        """The newest version of each subject by name, in one context or in all."""
-        with self.database.reading() as con:
-            rows = con.execute(
-                "SELECT * FROM stored WHERE (? IS NULL OR context = ?) AND (? OR deleted = 0)"
-                " ORDER BY context, subject, version",
-                (context, context, deleted),
-            ).fetchall()
-        return list({s.subject: s for s in map(schema_of_row, rows)}.values())
-
-    def contexts(self) -> list[str]:
-        """All contexts in which something was registered; the default one always."""
-        with self.database.reading() as con:
-            rows = con.execute("SELECT DISTINCT context FROM counters").fetchall()
-        return sorted({DEFAULT_CONTEXT, *(row[0] for row in rows)})
-
-    def max_id(self, context: str = DEFAULT_CONTEXT) -> int:
-        """The highest id given out in a context, 0 when none was."""
-        with self.database.reading() as con:
-            row = con.execute("SELECT last_id FROM counters WHERE context = ?", (context,)).fetchone()
-        return int(row[0]) if row else 0
-
-    def referenced_by(self, subject: Subject, version: int, *, deleted: bool = False) -> list[int]:
-        """Ids of live schemas (with `deleted`: of all) that refer to a version."""
-        with self.database.reading() as con:
-            return _referenced_by(con, subject, version, deleted)
-
-    def _select(self, con: sqlite3.Connection, subject: Subject) -> list[StoredSchema]:
-        rows = con.execute(
-            "SELECT * FROM stored WHERE context = ? AND subject = ? ORDER BY version",
-            (subject.context, subject.name),
-        ).fetchall()
-        return [schema_of_row(row) for row in rows]
-
-    def _one(self, con: sqlite3.Connection, subject: Subject, version: int) -> StoredSchema | None:
-        row = con.execute(
-            "SELECT * FROM stored WHERE context = ? AND subject = ? AND (version = ? OR ? = -1)"
-            " ORDER BY version DESC LIMIT 1",
-            (subject.context, subject.name, version, version),
-        ).fetchone()
-        return schema_of_row(row) if row else None
-
-    # -- deletion -----------------------------------------------------------------------------------
-
-    def delete_version(self, subject: Subject, version: int, *, permanent: bool = False) -> int:
-        """Soft-delete a version, or remove one that was soft-deleted. Returns its number.
-
-        Raises RegistryProblem when it is not there, not in the right state, referenced or read-only.
-        """
-        with self.database.writing() as con:
-            self._check_writable(con, subject)
-            versions = self._select(con, subject)
-            live = [s for s in versions if not s.deleted]
-            if not (versions if permanent else live):
-                raise problems.subject_not_found(str(subject))
-            if version == -1:
-                version = (live or versions)[-1].version
-            found = next((s for s in versions if s.version == version), None)
-            if found is None:
-                raise problems.version_not_found(version)
-            self._check_deletable(con, found, permanent)
-            self._delete(con, [found], permanent)
-        return version
-
-    def delete_subject(self, subject: Subject, *, permanent: bool = False) -> list[int]:
-        """Soft-delete all versions, or remove a subject that was soft-deleted. Returns their numbers."""
-        with self.database.writing() as con:
-            self._check_writable(con, subject)
-            versions = self._select(con, subject)
-            live = [s for s in versions if not s.deleted]
-            if not versions:
-                raise problems.subject_not_found(str(subject))
-            if not permanent and not live:
-                raise RegistryProblem(
-                    problems.SUBJECT_SOFT_DELETED,
-                    f"Subject '{subject}' was soft deleted. Set permanent=true to delete permanently",
-                )
-            if permanent and live:
-                raise RegistryProblem(
-                    problems.SUBJECT_NOT_SOFT_DELETED,
-                    f"Subject '{subject}' was not deleted first before being permanently deleted",
-                )
-            chosen = versions if permanent else live
-            for stored in chosen:
-                _check_unreferenced(con, stored, permanent, within=subject)
-            self._delete(con, chosen, permanent)
-        return [s.version for s in chosen]
-
-    def delete_context(self, context: str) -> None:
-        """Forget a context without subjects, and its settings. Raises RegistryProblem when it has some."""
-        with self.database.writing() as con:
-            if con.execute("SELECT 1 FROM versions WHERE context = ?", (context,)).fetchone():
-                raise RegistryProblem(
-                    problems.CONTEXT_NOT_EMPTY, f"The specified context '{context}' is not empty."
-                )
-            con.execute("DELETE FROM counters WHERE context = ?", (context,))
-            self.settings.forget(con, str(Subject(context, "")))
 
     def set_mode(self, scope: Subject | None, mode: str, *, force: bool = False) -> None:
         """Set the mode of everything, a context or a subject. Raises RegistryProblem.
@@ -457,48 +268,6 @@ class RegistryStore:
                 what = "Cannot import since found existing subjects"
                 raise RegistryProblem(problems.OPERATION_NOT_PERMITTED, what)
         self.settings.put("mode", scope, {"mode": mode})
-
-    def _check_writable(self, con: sqlite3.Connection, subject: Subject) -> None:
-        if self.settings.rules(con, subject).mode in {"READONLY", "READONLY_OVERRIDE"}:
-            raise RegistryProblem(
-                problems.OPERATION_NOT_PERMITTED,
-                f"Subject {subject.name} in context {subject.context} is in read-only mode",
-            )
-
-    def _check_deletable(self, con: sqlite3.Connection, stored: StoredSchema, permanent: bool) -> None:
-        name = f"Subject '{stored.subject}' Version {stored.version}"
-        if permanent and not stored.deleted:
-            raise RegistryProblem(
-                problems.VERSION_NOT_SOFT_DELETED,
-                f"{name} was not deleted first before being permanently deleted",
-            )
-        if not permanent and stored.deleted:
-            raise RegistryProblem(
-                problems.VERSION_SOFT_DELETED,
-                f"{name} was soft deleted. Set permanent=true to delete permanently",
-            )
-        _check_unreferenced(con, stored, permanent)
-
-    def _delete(self, con: sqlite3.Connection, chosen: list[StoredSchema], permanent: bool) -> None:
-        change = "DELETE FROM versions" if permanent else "UPDATE versions SET deleted = 1"
-        for stored in chosen:
-            subject = stored.subject
-            con.execute(
-                f"{change} WHERE context = ? AND subject = ? AND version = ?",
-                (subject.context, subject.name, stored.version),
-            )
-            if permanent:
-                self._forget(con, stored)
-
-    def _forget(self, con: sqlite3.Connection, stored: StoredSchema) -> None:
-        """A schema that no version holds any more goes, and with a subject's last version its settings."""
-        context, key = stored.subject.context, (stored.subject.context, stored.id)
-        if not con.execute("SELECT 1 FROM versions WHERE context = ? AND id = ?", key).fetchone():
-            con.execute("DELETE FROM uses WHERE context = ? AND id = ?", key)
-            con.execute("DELETE FROM schemas WHERE context = ? AND id = ?", key)
-            self._parsed.pop((context, stored.id), None)
-        if not self._select(con, stored.subject):
-            self.settings.forget(con, str(stored.subject))
 
 
 def incompatible(subject: Subject | str, mode: str, findings: list[Finding]) -> IncompatibleSchema:
@@ -516,29 +285,3 @@ def incompatible(subject: Subject | str, mode: str, findings: list[Finding]) -> 
     )
     error.findings, error.mode = tuple(findings), mode
     return error
-
-
-def _referenced_by(con: sqlite3.Connection, subject: Subject, version: int, deleted: bool) -> list[int]:
-    rows = con.execute(
-        "SELECT DISTINCT u.id FROM uses u JOIN versions v ON v.context = u.context AND v.id = u.id"
-        " WHERE u.subject = ? AND u.version = ? AND (? OR v.deleted = 0) ORDER BY u.id",
-        (str(subject), version, deleted),
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def _check_unreferenced(
-    con: sqlite3.Connection, stored: StoredSchema, deleted: bool, within: Subject | None = None
-) -> None:
-    rows = con.execute(
-        "SELECT v.context, v.subject FROM uses u JOIN versions v ON v.context = u.context AND v.id = u.id"
-        " WHERE u.subject = ? AND u.version = ? AND (? OR v.deleted = 0)",
-        (str(stored.subject), stored.version, deleted),
-    ).fetchall()
-    others = {Subject(*row) for row in rows} - ({within} if within else set())
-    if others:
-        raise RegistryProblem(
-            problems.REFERENCE_EXISTS,
-            f"One or more references exist to the schema {stored.subject} version {stored.version}",
-            where=", ".join(sorted(map(str, others))[:10]),
-        )
