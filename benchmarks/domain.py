@@ -57,7 +57,11 @@ from orders.values import Item
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 1_000
-TARGETS = {"batched against bare": 0.8, "commands, encrypted, by processor": 5_000}
+TARGETS = {
+    "batched against bare": 0.8,
+    "single against bare, by processor": 0.8,
+    "commands, encrypted, by processor": 5_000,
+}
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 

@@ -234,10 +234,9 @@ def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_clear_error_and_nothing_is_stored(tmp_path: Path) -> None:
     store = SQLiteEventStore(tmp_path / "shop.db")
     store.append([event(A, 1)])
-    with store._recorder.writing() as cursor:  # pyright: ignore[reportPrivateUsage]
-        pages = cursor.execute("PRAGMA page_count").fetchone()[0]
-    for connection in store._datastore.pool._pool:  # pyright: ignore[reportPrivateUsage]
-        connection._sqlite_conn.execute(f"PRAGMA max_page_count = {pages}")  # pyright: ignore[reportPrivateUsage]
+    writer = store._writer  # pyright: ignore[reportPrivateUsage]
+    pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    writer.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="cannot append"):
         store.append([event(A, 2, b"x" * 100_000)])
     assert [e.version for e in store.read_all()] == [1]

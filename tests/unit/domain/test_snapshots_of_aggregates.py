@@ -148,7 +148,7 @@ def test_a_snapshot_of_other_code_is_passed_over_and_made_anew(books: Books) -> 
     books.add(10)
     [stored] = books.store.snapshots([Book.stream_id("b")]).values()
     assert snapshots.restore(Book, replace(stored, code="0" * 16), books.keys) is None
-    with books.store._recorder.writing() as cursor:  # pyright: ignore[reportPrivateUsage]
+    with books.store._writing() as cursor:  # pyright: ignore[reportPrivateUsage]
         cursor.execute("UPDATE snapshots SET code = 'of older code', state = 'nonsense'")
     assert books.state() == books.replayed()
     books.add(10)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import threading
 import uuid
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -100,11 +101,21 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
     ) -> Sequence[int] | None:
         """Insert all in one commit; returns notification ids."""
         with self.writing() as cursor:
-            return self._insert_events(cursor, stored_events, **kwargs)  # pyright: ignore[reportArgumentType]
+            return self._insert_events(cursor, stored_events, **kwargs)
 
     def _insert_events(
-        self, c: Any, stored_events: Sequence[persistence.StoredEvent], **kwargs: Any
+        self, c: Any, stored_events: Sequence[persistence.StoredEvent], **_: Any
     ) -> Sequence[int] | None:
+        return self.insert_rows(c, stored_events, (), NOTHING_BESIDE)
+
+    def insert_rows(
+        self,
+        c: sqlite3.Cursor,
+        stored_events: Sequence[persistence.StoredEvent],
+        verdicts: Sequence[StoredVerdict],
+        beside: Beside,
+    ) -> list[int]:
+        """Insert all within the cursor's transaction, which holds the write lock; returns notification ids."""
         first = (c.execute(f"SELECT MAX(rowid) FROM {self.events_table_name}").fetchone()[0] or 0) + 1  # noqa: S608
         c.executemany(
             f"INSERT INTO {self.events_table_name} "  # noqa: S608
@@ -114,34 +125,38 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
                 for position, e in enumerate(stored_events, first)
             ],
         )
-        c.executemany(
-            "INSERT INTO command_verdicts VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (v.command_id.bytes, v.stream_id.hex, v.first_version, v.last_version, v.rule, v.message)
-                for v in kwargs.get("verdicts", ())
-            ],
-        )
-        _put_beside(c, kwargs.get("beside", NOTHING_BESIDE))
+        if verdicts:
+            c.executemany(
+                "INSERT INTO command_verdicts VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (v.command_id.bytes, v.stream_id.hex, v.first_version, v.last_version, v.rule, v.message)
+                    for v in verdicts
+                ],
+            )
+        _put_beside(c, beside)
         return list(range(first, first + len(stored_events)))
 
 
 def _put_beside(cursor: sqlite3.Cursor, beside: Beside) -> None:
-    cursor.executemany(
-        "INSERT INTO consumed VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET topic_id = excluded.topic_id, "
-        "next = CASE WHEN topic_id = excluded.topic_id THEN MAX(next, excluded.next) ELSE excluded.next END",
-        [(o.consumer, o.topic, o.partition, o.topic_id, o.offset) for o in beside.offsets],
-    )
-    cursor.executemany(
-        "INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (p.process_id, p.status, p.step, p.due_at, p.reason, p.correlation_id, p.updated_at)
-            for p in beside.processes
-        ],
-    )
-    cursor.executemany(
-        "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)",
-        [(s.stream_id.hex, s.version, s.code, s.state, s.subject) for s in beside.snapshots],
-    )
+    if beside.offsets:
+        cursor.executemany(
+            "INSERT INTO consumed VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET topic_id = excluded.topic_id, "
+            "next = CASE WHEN topic_id = excluded.topic_id THEN MAX(next, excluded.next) ELSE excluded.next END",
+            [(o.consumer, o.topic, o.partition, o.topic_id, o.offset) for o in beside.offsets],
+        )
+    if beside.processes:
+        cursor.executemany(
+            "INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (p.process_id, p.status, p.step, p.due_at, p.reason, p.correlation_id, p.updated_at)
+                for p in beside.processes
+            ],
+        )
+    if beside.snapshots:
+        cursor.executemany(
+            "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)",
+            [(s.stream_id.hex, s.version, s.code, s.state, s.subject) for s in beside.snapshots],
+        )
 
 
 def _hex(stream_id: UUID | str) -> str:
@@ -158,8 +173,10 @@ class SQLiteEventStore:
         self._claims: dict[str, int] = {}
         self._datastore = SQLiteDatastore(str(path), lock_timeout=LOCK_TIMEOUT_S, pool_size=2)
         self._recorder = SQLiteRecorder(self._datastore)
+        self._read_lock, self._write_lock = threading.Lock(), threading.Lock()
         with self._errors("open"):
             self._recorder.create_table()
+            self._reader, self._writer = _connect(path), _connect(path)
             self._store_id = self._identity()
 
     @property
@@ -175,8 +192,8 @@ class SQLiteEventStore:
     ) -> list[int]:
         """Append all in one commit; returns positions. Raises ConcurrencyConflict, storing nothing."""
         library_events = [persistence.StoredEvent(e.stream_id, e.version, e.type, e.state) for e in events]
-        with self._errors("append to"):
-            return list(self._recorder.insert_events(library_events, verdicts=verdicts, beside=beside) or ())
+        with self._errors("append to"), self._writing() as cursor:
+            return self._recorder.insert_rows(cursor, library_events, verdicts, beside)
 
     def verdicts(self, command_ids: Sequence[UUID]) -> dict[UUID, StoredVerdict]:
         """The verdicts of those of the commands that were handled before."""
@@ -271,7 +288,7 @@ class SQLiteEventStore:
 
     def mark_relayed(self, relay: str, epoch: int, position: int) -> None:
         """Move the mark, durably. Raises RelayHeld when a later epoch has claimed the relay."""
-        with self._errors("mark the relay of"), self._recorder.writing() as cursor:
+        with self._errors("mark the relay of"), self._writing() as cursor:
             cursor.execute(
                 "UPDATE relays SET position = MAX(position, ?) WHERE relay = ? AND epoch = ?",
                 (position, relay, epoch),
@@ -309,25 +326,38 @@ class SQLiteEventStore:
         """Release files, locks and connections."""
         for relay in list(self._claims):
             self.release_relay(relay)
+        self._reader.close()
+        self._writer.close()
         self._datastore.close()
 
     def _next_epoch(self, relay: str) -> int:
-        with self._errors("claim the relay of"), self._recorder.writing() as cursor:
+        with self._errors("claim the relay of"), self._writing() as cursor:
             cursor.execute("INSERT OR IGNORE INTO relays VALUES (?, 0, 0)", (relay,))
             cursor.execute("UPDATE relays SET epoch = epoch + 1 WHERE relay = ? RETURNING epoch", (relay,))
             return cursor.fetchone()[0]
 
     def _identity(self) -> str:
-        with self._recorder.writing() as cursor:
+        with self._writing() as cursor:
             cursor.execute("INSERT OR IGNORE INTO store_identity VALUES (1, ?)", (uuid.uuid4().hex[:8],))
             cursor.execute("SELECT store_id FROM store_identity")
             return cursor.fetchone()[0]
 
+    @contextmanager
+    def _writing(self) -> Generator[sqlite3.Cursor]:
+        """A transaction that holds the write lock from its start and commits at the end."""
+        with self._write_lock:
+            cursor = self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
     def _select(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-        with self._errors("read"), self._datastore.transaction(commit=False) as cursor:
-            bare: sqlite3.Cursor = cursor.sqlite_cursor
-            bare.row_factory = None
-            return bare.execute(statement, parameters).fetchall()
+        with self._errors("read"), self._read_lock:
+            return self._reader.execute(statement, parameters).fetchall()
 
     def _select_in(
         self, statement: str, values: Sequence[object], ending: str = ""
@@ -340,7 +370,7 @@ class SQLiteEventStore:
     def _errors(self, verb: str) -> Generator[None]:
         try:
             yield
-        except persistence.IntegrityError as error:
+        except (persistence.IntegrityError, sqlite3.IntegrityError) as error:
             raise ConcurrencyConflict(
                 "another writer was first", where=str(self._path), got=str(error)
             ) from error
@@ -349,6 +379,12 @@ class SQLiteEventStore:
 
     def _raise(self, verb: str, error: Exception) -> NoReturn:
         raise StoreError(f"cannot {verb} the event store", where=str(self._path), got=str(error)) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
 
 
 def _held(relay: str, path: Path) -> RelayHeld:

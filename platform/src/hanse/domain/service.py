@@ -157,6 +157,9 @@ class ApplicationService:
         """
         requests = [c if isinstance(c, Request) else Request(c) for c in commands]
         pause = self._retry.pause_s
+        if len(requests) == 1:
+            with suppress(ConcurrencyConflict):  # which a command handled before ends in too
+                return self._attempt(requests, consumed, look=False)
         for attempt in range(1, self._retry.attempts + 1):
             try:
                 return self._attempt(requests, consumed)
@@ -196,15 +199,16 @@ class ApplicationService:
             position = events[-1].position or 0
         self._started = True
 
-    def _attempt(self, requests: Sequence[Request], consumed: Sequence[ConsumedOffset]) -> list[Verdict]:
+    def _attempt(
+        self, requests: Sequence[Request], consumed: Sequence[ConsumedOffset], *, look: bool = True
+    ) -> list[Verdict]:
         if not self._started:
             self._start()
-        known = self._store.verdicts([request.command_id for request in requests])
+        known = self._store.verdicts([request.command_id for request in requests]) if look else {}
         verdicts = {command_id: _verdict(stored) for command_id, stored in known.items()}
         new = [r for r in {r.command_id: r for r in reversed(requests)}.values() if r.command_id not in known]
         if new or consumed:
             new.reverse()
-            self._refresh()
             batch = _Batch(self._serializer, self._keys, self._clock())
             try:
                 with self._keys.batch():
@@ -224,6 +228,8 @@ class ApplicationService:
 
     def _decide(self, requests: Sequence[Request], batch: _Batch) -> None:
         addressed = [self._address(request.command) for request in requests]
+        if any(a is not None and a[1] in self._aggregates for a in addressed):
+            self._refresh()
         self._fetch([a for a in addressed if a is not None])
         for request, address in zip(requests, addressed, strict=True):
             if address is None:

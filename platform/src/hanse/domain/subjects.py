@@ -43,7 +43,7 @@ class SubjectKeys:
             raise StoreError("cannot open the keys of subjects", where=str(path), got=str(error)) from error
         self._ciphers: dict[str, Any] = {}
         self._fresh: dict[str, bytes] = {}
-        self._batching = False
+        self._batching = self._looked = False
         self._seen_version = -1
 
     def encrypt(self, subject: str, plaintext: str) -> str:
@@ -82,8 +82,7 @@ class SubjectKeys:
         encrypted within the batch is then worthless and must be encrypted again.
         """
         with self._lock:
-            self._look_for_changes()
-            self._batching = True
+            self._batching, self._looked = True, False
             try:
                 yield
                 self.commit()
@@ -139,8 +138,9 @@ class SubjectKeys:
         self._connection.close()
 
     def _cipher(self, subject: str) -> AESGCM | None:
-        if not self._batching:
+        if not (self._batching and self._looked):
             self._look_for_changes()
+            self._looked = True
         cipher = self._ciphers.get(subject, _UNKNOWN)
         if cipher is not _UNKNOWN:
             return cipher
