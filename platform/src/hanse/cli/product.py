@@ -14,6 +14,7 @@ from hanse.cli.printed import Json, Name, printable, table, text
 from hanse.cli.product_moments import app as moments
 from hanse.cli.product_new import app as making
 from hanse.cli.product_rebuild import app as rebuilding
+from hanse.cli.product_upkeep import app as upkeep
 from hanse.cli.product_register import app as registering
 from hanse.model.mesh import Product
 from hanse.runtime import find_product
@@ -21,6 +22,7 @@ from hanse.runtime import find_product
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.add_typer(moments)
 app.add_typer(rebuilding)
+app.add_typer(upkeep)
 app.add_typer(making)
 app.add_typer(registering)
 

@@ -229,6 +229,12 @@ class Verdicts:
                 (product, reader, keep),
             )
 
+    def drop_pins(self, product: str, readers: set[str]) -> None:
+        """Products other than these read it no more."""
+        marks = ", ".join("?" for _ in readers)
+        with self._open(write=True) as con:
+            con.execute(f"DELETE FROM pin WHERE product = ? AND reader NOT IN ({marks})", (product, *readers))
+
     def pinned(self, product: str) -> set[int]:
         """Snapshots of a product that others stand on."""
         with self._open(write=True) as con:
