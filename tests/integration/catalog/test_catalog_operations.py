@@ -131,6 +131,7 @@ def test_an_answer_that_is_known_is_not_sent_again(client: TestClient, address: 
     assert client.get(address, headers={"if-none-match": '"other"'}).content == first.content
 
 
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph:DeprecationWarning")  # inside rdflib
 def test_the_catalog_is_linked_data(client: TestClient) -> None:
     answer = client.get("/dcat")
     assert answer.headers["content-type"].startswith("application/ld+json")
