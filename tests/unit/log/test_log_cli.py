@@ -69,7 +69,7 @@ def test_tail_shows_the_newest_records(mesh_root: Path) -> None:
             mesh.log.produce("a.t", [Record(b"%d" % n, b"%d" % n, timestamp_ms=1_000 + n)])
     assert [r["value"] for r in lines("tail", "a.t", "-n", "4")] == [26, 27, 28, 29]
     assert lines("tail", "a.t", "-n", "0") == []
-    assert sorted(r["value"] for r in lines("tail", "a.t", "--from-beginning")) == list(range(30))
+    assert sorted(r["value"] for r in lines("tail", "a.t", "--from", "beginning")) == list(range(30))
     with Mesh.open(mesh_root) as mesh:
         mesh.log.produce("a.t", [Record(b"\x1b[2Jgone", timestamp_ms=2_000)])
     assert "\\x1b[2Jgone" in run("tail", "a.t", "-n", "1"), "no record controls the terminal"
@@ -121,7 +121,7 @@ def test_archive_and_retain_say_what_they_did(mesh_root: Path) -> None:
         mesh.log.produce("a.t", [Record(b"x", timestamp_ms=5)] * 10)
     assert "a.t: 10 records archived" in run("archive")
     assert "a.t: 0 archived, 10 dropped, 0 compacted away" in run("retain")
-    assert len(lines("tail", "a.t", "--from-beginning")) == 10
+    assert len(lines("tail", "a.t", "--from", "beginning")) == 10
 
 
 def test_following_prints_what_comes(mesh_root: Path) -> None:

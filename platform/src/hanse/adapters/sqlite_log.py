@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from hanse.adapters.sqlite_log_append import Append, Chunk, Stale, prepare_group, store
+from hanse.adapters.sqlite_log_groups import SqliteGroupReader
 from hanse.adapters.sqlite_log_read import Cursor, gather
 from hanse.adapters.sqlite_log_storage import (
     Full,
@@ -315,6 +316,10 @@ class SqliteLog:
                     (num, partition, offset),
                 )
             return _ranges(con, num)
+
+    def join_group(self, topic: str, group: str, start: Mapping[int, int]) -> SqliteGroupReader:
+        """A new member of the group; see the port."""
+        return SqliteGroupReader(self, self.writing, topic, group, start)
 
     # upkeep
 

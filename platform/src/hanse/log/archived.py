@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from hanse.errors import HistoryLost, LogError
 from hanse.log.archive import Archive
-from hanse.ports.event_log import EventLog, Fetched, OffsetRange, Record, TopicInfo, TopicSpec
+from hanse.ports.event_log import EventLog, Fetched, GroupReader, OffsetRange, Record, TopicInfo, TopicSpec
 
 _READ_BYTES = 64 * 1024 * 1024
 
@@ -167,6 +167,11 @@ class ArchivedLog:
         """Drop records from the log (not from the archive); returns the ranges with the archive."""
         self.log.trim(topic, before)
         return self.ranges(topic)
+
+    def join_group(self, topic: str, group: str, start: Mapping[int, int]) -> GroupReader:
+        """See the port; groups read the log alone, not the archive."""
+        lows = {p: r.low for p, r in self.log.ranges(topic).items()}
+        return self.log.join_group(topic, group, {p: max(o, lows.get(p, 0)) for p, o in start.items()})
 
     def close(self) -> None:
         """Close the log."""

@@ -70,6 +70,30 @@ class Fetched:
     next_offsets: dict[int, int] = field(default_factory=dict[int, int])
 
 
+class GroupReader(Protocol):
+    """One member of a consumer group of a topic. Members share the partitions; offsets are the group's."""
+
+    def poll(self, max_records: int, timeout_ms: int) -> pa.Table:
+        """The next records of the partitions that this member holds now, waiting for some.
+
+        Joins, renews and moves partitions between members, so it must be called every few seconds.
+        """
+        ...
+
+    def commit(self) -> None:
+        """Everything that `poll` gave is done: the group goes on behind it. Raises LogError when it lost it."""
+        ...
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the member has joined, and stood at the end of all that it holds when it last looked."""
+        ...
+
+    def close(self) -> None:
+        """Leave: what was not committed is for the other members, or the next."""
+        ...
+
+
 class EventLog(Protocol):
     """Durable topics. One suite, `tests/contract/event_log`, holds every adapter to this."""
 
@@ -132,6 +156,14 @@ class EventLog(Protocol):
 
         A later read below an offset given raises HistoryLost. Raises HistoryLost for an offset
         above the end.
+        """
+        ...
+
+    def join_group(self, topic: str, group: str, start: Mapping[int, int]) -> GroupReader:
+        """A new member of the group, which goes on where the group has committed.
+
+        `start` are the offsets where it begins that has committed none, in partitions that are missing the
+        first record. Committed offsets below the first record count as it. Raises UnknownTopic.
         """
         ...
 

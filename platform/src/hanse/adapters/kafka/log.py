@@ -38,6 +38,7 @@ from confluent_kafka.admin import (
 )
 
 from hanse.adapters.kafka.columnar import ColumnarReader
+from hanse.adapters.kafka.group import KafkaGroupReader
 from hanse.adapters.kafka.reader import LOGGER, Buffered, Reader
 from hanse.adapters.kafka.settings import KafkaSettings
 from hanse.errors import ConfigError, HistoryLost, LogError, TopicDrift, UnknownTopic
@@ -372,6 +373,11 @@ class KafkaLog:
             for future in self._admin().delete_records(places, request_timeout=_REQUEST_S).values():
                 self._result(future, topic)
         return self.ranges(topic)
+
+    def join_group(self, topic: str, group: str, start: Mapping[int, int]) -> KafkaGroupReader:
+        """A new member of the group; see the port."""
+        self.topic(topic)
+        return KafkaGroupReader(self.settings, topic, group, start)
 
     def close(self) -> None:
         """Leave the brokers; later calls fail."""

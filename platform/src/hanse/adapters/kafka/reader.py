@@ -28,7 +28,7 @@ _AT_ONCE = 500
 cache. Batches of 10,000 take twice the time."""
 _SECOND = itemgetter(1)
 _CERTAIN_MS = 10_000
-_TRANSIENT = {
+TRANSIENT = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TRANSPORT,
     KafkaError._RESOLVE,
@@ -180,7 +180,7 @@ class Reader(Buffered):
             messages = [m for m, error in zip(messages, errors, strict=True) if error is None]
         if not messages:
             return
-        rows = _rows(messages)
+        rows = record_rows(messages)
         partitions = rows.column("partition").to_numpy()
         starts = np.append(0, np.flatnonzero(np.diff(partitions)) + 1)
         for start, end in pairwise([*starts.tolist(), len(messages)]):
@@ -205,7 +205,7 @@ class Reader(Buffered):
             KafkaError._UNKNOWN_PARTITION,
         }:
             raise UnknownTopic(f"there is no topic {self.topic!r}", got=error.str())
-        elif code in _TRANSIENT or error.retriable():
+        elif code in TRANSIENT or error.retriable():
             LOGGER.warning("reading %s waits for the broker: %s", self.topic, error.str())
         else:
             raise LogError("the broker refuses to be read", where=f"topic {self.topic}", got=error.str())
@@ -215,7 +215,7 @@ class Reader(Buffered):
         self._consumer.close()
 
 
-def _rows(messages: list[Message]) -> pa.RecordBatch:
+def record_rows(messages: list[Message]) -> pa.RecordBatch:
     """As `RECORDS`. Each column is made by one call from C: a comprehension costs twice as much."""
     count = len(messages)
     headers: list[Any] = list(map(Message.headers, messages))
