@@ -170,7 +170,16 @@ def _json_arrayagg(call: Call) -> Value:
 
 def _json_objectagg(call: Call) -> Value:
     key, value = call.args
-    return Value(f"CAST(json_group_object({key.sql}, {value.sql}) AS VARCHAR)", STRING)
+    pair = f"to_json({key.sql}) || ':' || coalesce(CAST(to_json({value.sql}) AS VARCHAR), 'null')"
+    absent = call.node.args.get("on_null") == "ABSENT"
+    keep = f" FILTER (WHERE {value.sql} IS NOT NULL)" if absent else ""
+    return Value(f"('{{' || coalesce(string_agg({pair}, ',' ORDER BY {key.sql}){keep}, '') || '}}')", STRING)
+
+
+def _percentile(call: Call) -> Value:
+    share = call.args[1]
+    kind = array(DOUBLE) if share.type.kind == "ARRAY" else DOUBLE
+    return Value(call.text("quantile_cont", f"CAST({call.args[0].sql} AS DOUBLE), {share.sql}"), kind)
 
 
 AGGREGATES: dict[str, Callable[[Call], Value]] = {
@@ -191,6 +200,7 @@ AGGREGATES: dict[str, Callable[[Call], Value]] = {
     "LISTAGG": _listagg,
     "COLLECT": _collect,
     "ARRAY_AGG": _array_agg,
+    "PERCENTILE": _percentile,
     "JSON_ARRAYAGG": _json_arrayagg,
     "JSON_OBJECTAGG": _json_objectagg,
 }

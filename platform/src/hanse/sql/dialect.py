@@ -116,7 +116,7 @@ _FREED = (
     "SESSION", "MAP", "ROW", "COMMENT", "DESC TABLE", "FORMAT", "COLLATE", "KILL", "UUID", "DIV",
     "ANALYZE", "CACHE", "CALL", "EXPLAIN", "OPTIMIZE", "PREPARE", "VACUUM", "COPY", "LOAD", "SHOW",
     "USE", "VARIADIC", "UNCACHE", "TRUNCATE", "PRAGMA", "MERGE", "ATTACH", "DETACH", "INDEX", "SET",
-    "PIVOT", "UNPIVOT", "SOUNDS LIKE", "RLIKE", "REGEXP", "ILIKE", "GLOB", "OVERLAPS",
+    "PIVOT", "UNPIVOT", "SOUNDS LIKE", "RLIKE", "REGEXP", "ILIKE", "GLOB",
     "EXECUTE", "GRANT", "REVOKE", "DECLARE", "QUALIFY", "XOR", "ISNULL", "NOTNULL", "SAMPLE", "TABLESAMPLE",
     "ASOF", "STRAIGHT_JOIN", "POSITIONAL", "CONNECT BY", "START WITH", "CLUSTER BY", "DISTRIBUTE BY",
     "SORT BY", "SETTINGS", "PREWHERE", "FINAL", "RENAME", "REFRESH", "STREAMLIT", "SUMMARIZE",
@@ -192,6 +192,7 @@ class Flink(Dialect):
             if kind
             in (
                 TokenType.BETWEEN, TokenType.IN, TokenType.IS, TokenType.LIKE, TokenType.SIMILAR_TO,
+                TokenType.OVERLAPS,
             )
         }  # fmt: skip
 

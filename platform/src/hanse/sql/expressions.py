@@ -40,7 +40,7 @@ _COMPARE = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">",
 _ARITHMETIC = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 NONDETERMINISTIC = (
     "RAND", "RAND_INTEGER", "UUID", "NOW", "CURRENT_TIMESTAMP", "CURRENT_ROW_TIMESTAMP", "LOCALTIMESTAMP",
-    "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "UNIX_TIMESTAMP", "CURRENT_WATERMARK", "CURRENT_DATABASE",
+    "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "UNIX_TIMESTAMP", "CURRENT_DATABASE",
 )  # fmt: skip
 
 
@@ -318,6 +318,21 @@ class ExpressionCompiler:
             return Value(f"make_timestamptz(epoch_us({left.sql}) {operator} {ms})", left.type)
         return Value(f"({left.sql} {operator} {right.sql})", left.type)
 
+    def _overlaps(self, node: exp.Overlaps) -> Value:
+        """Whether two periods, each from a start to an end or over an interval, share a moment."""
+        ends: list[tuple[str, str]] = []
+        for side in (node.this, node.expression):
+            if not isinstance(side, exp.Tuple) or len(side.expressions) != 2:
+                raise refuse(
+                    "OVERLAPS of what is no period", node, "write (start, end) OVERLAPS (start, end)"
+                )
+            start, end = (self.value(item) for item in side.expressions)
+            if end.type.kind.startswith("INTERVAL"):
+                end = self._time_arithmetic(start, end, "+", node)
+            ends.append((f"least({start.sql}, {end.sql})", f"greatest({start.sql}, {end.sql})"))
+        (first, last), (begin, finish) = ends
+        return Value(f"({last} >= {begin} AND {finish} >= {first})", BOOLEAN)
+
     def _negate(self, node: exp.Neg) -> Value:
         value = self.value(node.this)
         return Value(f"(-{value.sql})", value.type, constant=value.constant)
@@ -382,6 +397,7 @@ class ExpressionCompiler:
             pattern = f"replace(replace({pattern}, '%', '.*'), '_', '.')"
         elif not escape:
             escape = " ESCAPE '\\'"
+        word = f"NOT {word}" if node.args.get("negate") else word
         return Value(f"({left.sql} {word} {pattern}{escape})", BOOLEAN)
 
     def _concat(self, node: exp.DPipe) -> Value:
@@ -502,6 +518,7 @@ class ExpressionCompiler:
         exp.NullSafeEQ: _distinct_from,
         exp.NullSafeNEQ: _distinct_from,
         exp.Neg: _negate,
+        exp.Overlaps: _overlaps,
         exp.Not: _not,
         exp.And: _logic,
         exp.Or: _logic,

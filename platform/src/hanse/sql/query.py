@@ -80,6 +80,10 @@ class QueryCompiler:
             del self.ctes[len(self.ctes) - scopes :]
             self._depth -= 1
 
+    def governing(self) -> list[int]:
+        """The sources read so far that have a watermark."""
+        return [s.number for s in self.catalog.sources.values() if s.watermark and s.number in self.used]
+
     def push_ctes(self, node: Any) -> int:
         """Make the names of a query's WITH known; returns how many scopes to take away after it."""
         clause = node.args.get("with_") or node.args.get("with")

@@ -107,6 +107,9 @@ def extract(unit: str, value: Value, node: Any, zone: str) -> Value:
     return Value(f"CAST(floor(extract('{_EXTRACT[unit]}' FROM {sql})) AS BIGINT)", BIGINT)
 
 
+_CLOCK_UNITS = ("DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND")
+
+
 def round_to(value: Value, unit: str, up: bool, node: Any, zone: str) -> Value:
     """FLOOR or CEIL of a point in time to a unit; weeks begin on Sunday, as Flink has them."""
     unit = unit_name(unit)
@@ -137,9 +140,10 @@ def round_to(value: Value, unit: str, up: bool, node: Any, zone: str) -> Value:
         floor = f"CAST({floor} AS DATE)"
     if not up:
         return Value(floor, kind)
+    whole = value.sql if unit in _CLOCK_UNITS else f"date_trunc('day', {value.sql})"
     step = f"INTERVAL 1 {unit}" if unit != "QUARTER" else "INTERVAL 3 MONTH"
     back = f"CAST({floor} + {step} AS {kind.duckdb})"
-    return Value(f"(CASE WHEN {floor} = {value.sql} THEN {floor} ELSE {back} END)", kind)
+    return Value(f"(CASE WHEN {floor} = {whole} THEN {floor} ELSE {back} END)", kind)
 
 
 _PATTERNS = (
