@@ -1,14 +1,18 @@
-"""The recorder suite that ships with the `eventsourcing` library, run on Hanse's recorder."""
+"""The recorder suite that ships with the `eventsourcing` library, run on Hanse's recorders."""
 
 from __future__ import annotations
 
 import tempfile
+import uuid
 from pathlib import Path
 
+import pytest
+from eventsourcing.postgres import PostgresApplicationRecorder
 from eventsourcing.sqlite import SQLiteDatastore
 from eventsourcing.tests import persistence as library
 
 from hanse.adapters.eventsourcing_store import SQLiteRecorder
+from hanse.adapters.postgres_store import PostgresEventStore
 
 
 class TestSQLiteRecorder(library.ApplicationRecorderTestCase):
@@ -26,3 +30,25 @@ class TestSQLiteRecorder(library.ApplicationRecorderTestCase):
         recorder = SQLiteRecorder(datastore)
         recorder.create_table()
         return recorder
+
+
+@pytest.mark.postgres
+class TestPostgresRecorder(library.ApplicationRecorderTestCase):
+    """The recorder and the connection settings under the store's events on PostgreSQL."""
+
+    test_performance = None
+    test_concurrent_throughput = None
+
+    @pytest.fixture(autouse=True)
+    def server(self, postgres_address: str) -> None:
+        self.address = postgres_address
+
+    def setUp(self) -> None:
+        self.schema = f"hanse_suite_{uuid.uuid4().hex[:12]}"
+        self.store = PostgresEventStore(self.address, schema=self.schema)
+        self.addCleanup(self.store.close)
+        self.addCleanup(self.store.drop_schema)
+
+    def create_recorder(self) -> PostgresApplicationRecorder:
+        datastore = self.store._datastore  # pyright: ignore[reportPrivateUsage]
+        return PostgresApplicationRecorder(datastore, events_table_name="stored_events")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hanse.errors import ConfigError
+from hanse.settings import is_postgres
 
 if TYPE_CHECKING:
     from hanse.ports.event_store import EventStore
-    from hanse.settings import Settings, is_postgres
+    from hanse.settings import Settings
 
 
 def open_store(settings: Settings, domain: str) -> EventStore:
