@@ -364,3 +364,35 @@ def test_many_clients_at_once(http: TestClient) -> None:
     for thread in threads:
         thread.join(60)
     assert sorted(answers) == list(range(1, 33))
+
+
+def test_an_alias_means_its_subject_everywhere_but_in_its_own_settings(http: TestClient) -> None:
+    made = register(http, "orders-value", avro(ID))
+    http.put("/config/old-orders", json={"alias": "orders-value"})
+    assert http.get("/subjects/old-orders/versions").json() == [1]
+    assert http.get("/subjects/old-orders/versions/latest").json()["subject"] == "orders-value"
+    assert http.post("/subjects/old-orders", json=avro(ID)).json()["id"] == made["id"]
+    assert register(http, "old-orders", avro(ID, NOTE))["version"] == 2
+    assert http.get("/subjects").json() == ["orders-value"]
+    checked = http.post("/compatibility/subjects/old-orders/versions?verbose=true", json=avro(COUNT)).json()
+    assert checked["is_compatible"] is False
+    assert http.get(f"/schemas/ids/{made['id']}/subjects?subject=old-orders").json() == ["orders-value"]
+    assert http.get("/config/old-orders").json() == {"alias": "orders-value"}
+    assert http.get("/config/orders-value").status_code == 404
+    assert http.put("/config/old-orders", json={"alias": ""}).status_code == 200
+    assert http.get("/subjects/old-orders/versions").json()["error_code"] == 40401
+
+
+def test_metadata_tags_and_rules_come_back_as_they_were_sent(http: TestClient) -> None:
+    metadata = {
+        "properties": {"owner": "orders"},
+        "tags": {"Order.id": ["PII", "KEY"]},
+        "sensitive": ["owner"],
+    }
+    rule = {"name": "known", "kind": "CONDITION", "type": "CEL", "mode": "WRITE", "expr": "message.id != ''"}
+    ruleset = {"domainRules": [rule], "migrationRules": []}
+    register(http, "m-value", {**avro(ID), "metadata": metadata, "ruleSet": ruleset})
+    found = http.get("/subjects/m-value/versions/latest").json()
+    assert (found["metadata"], found["ruleSet"]) == (metadata, ruleset)
+    later = register(http, "m-value", avro(ID, NOTE))
+    assert (later["metadata"], later["ruleSet"]) == (metadata, ruleset), "taken over from the version before"

@@ -98,7 +98,7 @@ def _uses(store: RegistryStore, request: Request, schema_id: str) -> list[Stored
     found = store.uses_of_id(_schema_id(schema_id), _context(request), deleted=flag(request, "deleted"))
     if not found:
         raise problems.schema_not_found()
-    name = Subject.parse(request.query_params.get("subject", "")).name
+    name = store.settings.target_of(Subject.parse(request.query_params.get("subject", ""))).name
     return [s for s in found if not name or s.subject.name == name]
 
 

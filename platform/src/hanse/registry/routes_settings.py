@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -10,6 +12,7 @@ from hanse.errors import SchemaError
 from hanse.registry import problems
 from hanse.registry.problems import RegistryProblem
 from hanse.registry.records import Subject
+from hanse.registry.settings_store import Kind
 from hanse.registry.store import RegistryStore
 from hanse.registry.wire import (
     RegistryResponse,
@@ -44,8 +47,8 @@ def settings_routes(store: RegistryStore) -> APIRouter:
     """Routes of the settings and of checks that register nothing."""
     router = APIRouter(tags=["settings"], default_response_class=RegistryResponse)
     _compatibility_routes(router, store)
-    _config_routes(router, store)
-    _mode_routes(router, store)
+    _setting_routes(router, store, _config(store))
+    _setting_routes(router, store, _mode(store))
     return router
 
 
@@ -72,7 +75,7 @@ def _compatibility_routes(router: APIRouter, store: RegistryStore) -> None:
 def _checked(
     store: RegistryStore, request: Request, name: str, body: dict[str, Any], version: int | None
 ) -> dict[str, Any]:
-    subject, verbose = subject_of(request, name), flag(request, "verbose")
+    subject, verbose = store.settings.target_of(subject_of(request, name)), flag(request, "verbose")
     mode = str(store.settings.in_force("config", subject)["compatibilityLevel"])
     submission = submission_of(body)
     try:
@@ -87,32 +90,24 @@ def _checked(
     return answer | {"messages": messages(findings, mode)} if verbose else answer
 
 
-def _config_routes(router: APIRouter, store: RegistryStore) -> None:
-    def read(request: Request, subject: str | None) -> dict[str, Any]:
-        scope = _scope(request, subject)
-        if flag(request, "defaultToGlobal"):
-            return store.settings.in_force("config", scope)
-        found = store.settings.get("config", scope)
-        if found is None:
-            raise RegistryProblem(
-                problems.SUBJECT_COMPATIBILITY_NOT_CONFIGURED,
-                f"Subject '{scope}' does not have subject-level compatibility configured",
-            )
-        return found
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """One kind of setting: its address and name, and how a value that is sent is checked and stored."""
 
-    def write(request: Request, subject: str | None, body: dict[str, Any]) -> dict[str, Any]:
+    kind: Kind
+    unset: int
+    called: str
+    store_it: Callable[[Subject | None, dict[str, Any], Request], dict[str, Any]]
+
+
+def _config(store: RegistryStore) -> _Setting:
+    def put(scope: Subject | None, body: dict[str, Any], _: Request) -> dict[str, Any]:
         values = _config_values(body)
-        store.settings.put("config", _scope(request, subject), values)
+        store.settings.put("config", scope, values)
         return {("compatibility" if k == "compatibilityLevel" else k): v for k, v in values.items()}
 
-    def remove(request: Request, subject: str | None) -> dict[str, Any]:
-        scope = _scope(request, subject)
-        found = store.settings.delete("config", scope)
-        if found is None:
-            raise problems.subject_not_found(str(scope))
-        return found
-
-    _three(router, "/config", read, write, remove)
+    unset = problems.SUBJECT_COMPATIBILITY_NOT_CONFIGURED
+    return _Setting("config", unset, "subject-level compatibility", put)
 
 
 def _config_values(body: dict[str, Any]) -> dict[str, Any]:
@@ -128,21 +123,9 @@ def _config_values(body: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _mode_routes(router: APIRouter, store: RegistryStore) -> None:
-    def read(request: Request, subject: str | None) -> dict[str, Any]:
-        scope = _scope(request, subject)
-        if flag(request, "defaultToGlobal"):
-            return store.settings.in_force("mode", scope)
-        found = store.settings.get("mode", scope)
-        if found is None:
-            raise RegistryProblem(
-                problems.SUBJECT_MODE_NOT_CONFIGURED,
-                f"Subject '{scope}' does not have subject-level mode configured",
-            )
-        return found
-
-    def write(request: Request, subject: str | None, body: dict[str, Any]) -> dict[str, Any]:
-        mode, scope = body.get("mode"), _scope(request, subject)
+def _mode(store: RegistryStore) -> _Setting:
+    def put(scope: Subject | None, body: dict[str, Any], request: Request) -> dict[str, Any]:
+        mode = body.get("mode")
         if not isinstance(mode, str) or mode.upper() not in REGISTRY_MODES:
             raise RegistryProblem(
                 problems.INVALID_MODE, f"Invalid mode. Valid values are {', '.join(REGISTRY_MODES)}"
@@ -150,18 +133,34 @@ def _mode_routes(router: APIRouter, store: RegistryStore) -> None:
         store.set_mode(scope, mode.upper(), force=flag(request, "force"))
         return {"mode": mode.upper()}
 
+    return _Setting("mode", problems.SUBJECT_MODE_NOT_CONFIGURED, "subject-level mode", put)
+
+
+def _setting_routes(router: APIRouter, store: RegistryStore, setting: _Setting) -> None:
+    """GET, PUT and DELETE of a setting, for everything and for one subject or context."""
+
+    def read(request: Request, subject: str | None) -> dict[str, Any]:
+        scope = _scope(request, subject)
+        if flag(request, "defaultToGlobal"):
+            return store.settings.in_force(setting.kind, scope)
+        found = store.settings.get(setting.kind, scope)
+        if found is None:
+            raise RegistryProblem(
+                setting.unset, f"Subject '{scope}' does not have {setting.called} configured"
+            )
+        return found
+
     def remove(request: Request, subject: str | None) -> dict[str, Any]:
         scope = _scope(request, subject)
-        found = store.settings.delete("mode", scope)
+        found = store.settings.delete(setting.kind, scope)
         if found is None:
             raise problems.subject_not_found(str(scope))
         return found
 
-    _three(router, "/mode", read, write, remove)
+    def write(request: Request, subject: str | None, body: dict[str, Any]) -> dict[str, Any]:
+        return setting.store_it(_scope(request, subject), body, request)
 
-
-def _three(router: APIRouter, path: str, read: Any, write: Any, remove: Any) -> None:
-    """GET, PUT and DELETE of a setting, for everything and for one subject or context."""
+    path = f"/{setting.kind}"
 
     @router.get(path)
     def get_all(request: Request) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse
 
 from hanse.registry import problems
-from hanse.registry.records import StoredSchema
+from hanse.registry.records import StoredSchema, Subject
 from hanse.registry.store import RegistryStore
 from hanse.registry.wire import (
     RegistryResponse,
@@ -35,6 +35,11 @@ def subject_routes(store: RegistryStore) -> APIRouter:
     return router
 
 
+def _target(store: RegistryStore, request: Request, name: str) -> Subject:
+    """The subject that the address names, an alias followed."""
+    return store.settings.target_of(subject_of(request, name))
+
+
 def _text(store: RegistryStore, stored: StoredSchema, request: Request) -> str:
     form = request.query_params.get("format", "")
     return schema_text(stored, store.parsed(stored), form) if form else stored.text
@@ -45,7 +50,7 @@ def _version_routes(router: APIRouter, store: RegistryStore) -> None:
     def schema_only(request: Request, subject: str, version: str) -> PlainTextResponse:
         """The text of a version and nothing else."""
         found = store.version(
-            subject_of(request, subject), version_of(version), deleted=flag(request, "deleted")
+            _target(store, request, subject), version_of(version), deleted=flag(request, "deleted")
         )
         return PlainTextResponse(_text(store, found, request), media_type=RegistryResponse.media_type)
 
@@ -53,14 +58,14 @@ def _version_routes(router: APIRouter, store: RegistryStore) -> None:
     def referenced_by(request: Request, subject: str, version: str) -> list[int]:
         """Ids of the schemas that refer to a version."""
         deleted = flag(request, "deleted")
-        found = store.version(subject_of(request, subject), version_of(version), deleted=deleted)
+        found = store.version(_target(store, request, subject), version_of(version), deleted=deleted)
         return page(request, store.referenced_by(found.subject, found.version, deleted=deleted))
 
     @router.get("/subjects/{subject:path}/versions/{version}")
     def one_version(request: Request, subject: str, version: str) -> dict[str, Any]:
         """A version in full."""
         found = store.version(
-            subject_of(request, subject), version_of(version), deleted=flag(request, "deleted")
+            _target(store, request, subject), version_of(version), deleted=flag(request, "deleted")
         )
         return schema_version(found, _text(store, found, request))
 
@@ -68,7 +73,9 @@ def _version_routes(router: APIRouter, store: RegistryStore) -> None:
     def delete_version(request: Request, subject: str, version: str) -> int:
         """Soft-delete a version; with `permanent` remove one that was soft-deleted."""
         permanent = flag(request, "permanent")
-        return store.delete_version(subject_of(request, subject), version_of(version), permanent=permanent)
+        return store.delete_version(
+            _target(store, request, subject), version_of(version), permanent=permanent
+        )
 
     @router.get("/subjects/{subject:path}/versions")
     def versions(request: Request, subject: str) -> list[int]:
@@ -79,7 +86,7 @@ def _version_routes(router: APIRouter, store: RegistryStore) -> None:
     def register(request: Request, subject: str, body: Body) -> dict[str, Any]:
         """Register a schema, or find the version that is equal."""
         stored = store.register(
-            subject_of(request, subject), submission_of(body), normalize=flag(request, "normalize")
+            _target(store, request, subject), submission_of(body), normalize=flag(request, "normalize")
         )
         # clients keep this answer as the schema's text, so it comes back in the form in which it was sent
         form = request.query_params.get("format", "") or sent_form(body)
@@ -90,7 +97,7 @@ def _version_routes(router: APIRouter, store: RegistryStore) -> None:
 def _version_numbers(store: RegistryStore, request: Request, subject: str) -> list[int]:
     deleted, only = flag(request, "deleted"), flag(request, "deletedOnly", "deleted_only")
     negative = flag(request, "deletedAsNegative")
-    found = store.versions(subject_of(request, subject), deleted=deleted or only or negative)
+    found = store.versions(_target(store, request, subject), deleted=deleted or only or negative)
     if only:
         found = [s for s in found if s.deleted]
     if not found:
@@ -105,7 +112,7 @@ def _subject_routes(router: APIRouter, store: RegistryStore) -> None:
         wanted = dict(
             zip(request.query_params.getlist("key"), request.query_params.getlist("value"), strict=False)
         )
-        versions = store.versions(subject_of(request, subject), deleted=flag(request, "deleted"))
+        versions = store.versions(_target(store, request, subject), deleted=flag(request, "deleted"))
         if not versions:
             raise problems.subject_not_found(subject)
         for found in reversed(versions):
@@ -123,7 +130,7 @@ def _subject_routes(router: APIRouter, store: RegistryStore) -> None:
     def lookup(request: Request, subject: str, body: Body) -> dict[str, Any]:
         """The version that holds an equal schema."""
         found = store.lookup(
-            subject_of(request, subject),
+            _target(store, request, subject),
             submission_of(body),
             normalize=flag(request, "normalize"),
             deleted=flag(request, "deleted"),
@@ -134,7 +141,7 @@ def _subject_routes(router: APIRouter, store: RegistryStore) -> None:
     def delete_subject(request: Request, subject: str) -> list[int]:
         """Soft-delete all versions; with `permanent` remove a subject that was soft-deleted."""
         permanent = flag(request, "permanent")
-        return store.delete_subject(subject_of(request, subject), permanent=permanent)
+        return store.delete_subject(_target(store, request, subject), permanent=permanent)
 
 
 def _subject_names(store: RegistryStore, request: Request) -> list[str]:

@@ -48,6 +48,11 @@ class SettingsStore:
         with self.database.reading() as con:
             return self._in_force(con, kind, subject or Subject(DEFAULT_CONTEXT, ""))
 
+    def target_of(self, subject: Subject) -> Subject:
+        """The subject that a name means: another one where the name was configured as its alias."""
+        alias = (self.get("config", subject) or {}).get("alias") if subject.name else None
+        return Subject.parse(alias, subject.context) if isinstance(alias, str) and alias else subject
+
     def put(self, kind: Kind, subject: Subject | None, value: dict[str, Any]) -> None:
         """Set values for a scope, keeping the others that it has; None unsets one."""
         scope = scope_of(subject)
