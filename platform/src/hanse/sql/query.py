@@ -471,8 +471,9 @@ class QueryCompiler:
     ) -> tuple[Relation, Scope, list[str]]:
         """Drop late rows before, and find the tests that hold back open results after, this SELECT."""
         closed: list[str] = []
-        semi, self.semi_window = self.semi_window, None
-        if semi is not None and relation.window == "assigned":
+        semi = self.semi_window if relation.window == "assigned" else None
+        if semi is not None:
+            self.semi_window = None
             relation = self._drop_late(relation, semi)
             end = relation.column("window_end")
             if self.emission == "closed" and end is not None:
@@ -831,7 +832,7 @@ class QueryCompiler:
         if outer is None or relation.window != "assigned" or not {"window_start", "window_end"} <= roles:
             return relation
         self.semi_window = outer | relation.sources
-        return self._drop_late(relation, self.semi_window)
+        return replace(self._drop_late(relation, self.semi_window), window="emitted")
 
 
 def direction(item: Any) -> str:
