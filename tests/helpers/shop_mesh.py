@@ -140,11 +140,17 @@ def settings_of(root: Path) -> Settings:
     return Settings(root=root, data=root / ".hanse", log="sqlite:?sync=normal")
 
 
-def sell(mesh: Mesh, sales: Sequence[tuple[str, int]], first: int = 0, topic: str = "shop.sales") -> None:
+def sell(
+    mesh: Mesh,
+    sales: Sequence[tuple[str, int]],
+    first: int = 0,
+    topic: str = "shop.sales",
+    partitions: int = 2,
+) -> None:
     """Produce sales of (state, amount), numbered from `first`, a minute apart."""
     schema = fastavro.parse_schema(json.loads(json.dumps(SALE)))
     schema_id = mesh.registry.register(f"{topic}-value", json.dumps(SALE)).id
-    mesh.log.create_topic(TopicSpec(topic, 2))
+    mesh.log.create_topic(TopicSpec(topic, partitions))
     records: list[Record] = []
     for number, (state, amount) in enumerate(sales, first):
         out = io.BytesIO()

@@ -13,7 +13,9 @@ from collections.abc import Callable
 PLACES = (
     "sealed",
     "audit-set",
+    "unsynced",
     "files-written",
+    "manifests-written",
     "snapshot-made",
     "checked",
     "verdict-stored",

@@ -19,6 +19,7 @@ from pyiceberg.table import Table
 from pyiceberg.typedef import Record
 from pyiceberg.types import IcebergType, ListType, LongType, MapType, NestedField, StringType, StructType
 
+from hanse.publish.failpoints import reach
 from hanse.quoting import literal, quote
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def _write(
     con.execute(
         f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{ids}}})"
     )
+    reach("unsynced")
     _sync(path)
     metadata = pq.read_metadata(path)
     if metadata.num_rows == 0:

@@ -41,6 +41,7 @@ from pyiceberg.table.update import (
 )
 
 from hanse.errors import StaleWriter
+from hanse.publish.failpoints import reach
 
 EPOCH = "hanse.epoch"
 MAX_MANIFESTS = 16
@@ -185,6 +186,7 @@ def build(table: Table, parent: Snapshot | None, change: Change) -> AddSnapshotU
     snapshot_id = table.metadata.new_snapshot_id()
     maker = _Manifests(table, snapshot_id)
     manifests = maker.carried(parent, change.removed) + maker.added(change.added)
+    reach("manifests-written")
     sequence = table.metadata.next_sequence_number()
     path = f"{table.metadata.location}/metadata/snap-{snapshot_id}-{maker.uuid}.avro"
     parent_id = parent.snapshot_id if parent else None
