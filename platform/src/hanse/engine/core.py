@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
 from hanse.engine.arrow import arrow_type
+from hanse.engine.difference import SMALL, Difference
 from hanse.engine.incremental import Appending, Grouping, Maintainer, Replacing
 from hanse.engine.info import EngineError, SinkInfo, SourceInfo
 from hanse.engine.state import State, first_row
 from hanse.engine.universal import Universal
+from hanse.sql import expiry
 from hanse.sql.catalog import Changelog, Source
+from hanse.sql.differential import Differential
 from hanse.sql.incremental import Grouped, Stateless
 from hanse.sql.program import Program, Sink, compile_program
 from hanse.sql.sessions import sessions
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
 
 Emission = Literal["update", "closed"]
 Late = Literal["keep", "drop"]
+_FUNCTIONS: dict[str, tuple[Callable[..., Any], list[str]]] = {
+    "hanse_sessions": (sessions, ["BIGINT[]", "BIGINT[]", "BIGINT"]),
+    expiry.NAME: (expiry.expiry, ["BIGINT[]", "BIGINT[]", "BIGINT[]", "BIGINT[]", "BIGINT", "BIGINT"]),
+}
+"""What queries call that DuckDB lacks: the function and the types it takes."""
 
 
 class Engine:
@@ -31,7 +39,8 @@ class Engine:
     `emission` is `update` (open windows are shown and change) or `closed` (a window is shown once the
     watermark has passed its end); `late` says whether rows behind the watermark count. With `defer`
     results are brought up to date when they are asked for instead of after each batch; without `fast`
-    every sink is recomputed, which is how the law tests check the incremental forms.
+    every sink is recomputed, which is how the law tests check the incremental forms. `small` is the number
+    of rows of state up to which joins and groups are recomputed rather than changed; 0 always changes them.
     Raises UnsupportedSQL when the program is outside the language, EngineError when the state belongs
     to another program.
     """
@@ -45,6 +54,7 @@ class Engine:
         late: Late = "keep",
         defer: bool = False,
         fast: bool = True,
+        small: int = SMALL,
     ) -> None:
         self.con = con
         self.text = program
@@ -52,22 +62,20 @@ class Engine:
         self.late: Late = late
         self.defer = defer
         self.fast = fast
+        self.small = small
         compiled = compile_program(program, emission=emission, late=late)
-        if "hanse_sessions" in "".join(sink.relation.sql for sink in compiled.sinks.values()):
-            self._register()
+        texts = "".join(sink.relation.sql for sink in compiled.sinks.values())
+        for name in _FUNCTIONS:
+            if name in texts:
+                self._register(name)
         self._open(compiled)
 
-    def _register(self) -> None:
-        known = first_row(self.con, "SELECT 1 FROM duckdb_functions() WHERE function_name = 'hanse_sessions'")
+    def _register(self, name: str) -> None:
+        known = first_row(self.con, "SELECT 1 FROM duckdb_functions() WHERE function_name = ?", [name])
         if known is None:
             con: Any = self.con
-            con.create_function(
-                "hanse_sessions",
-                sessions,
-                ["BIGINT[]", "BIGINT[]", "BIGINT"],
-                "BIGINT[][]",
-                null_handling="special",
-            )
+            function, takes = _FUNCTIONS[name]
+            con.create_function(name, function, takes, "BIGINT[][]", null_handling="special")
 
     def _open(self, compiled: Program) -> None:
         state = State(self.con, compiled.catalog)
@@ -108,7 +116,10 @@ class Engine:
             self.maintainers[sink.name] = self._maintainer(sink, number)
         for number, sink in sinks:
             reads = [s for s in self.program.catalog.sources.values() if s.number in sink.sources]
-            if self.maintainers[sink.name].needs_latest and any(self._keeps_log(source) for source in reads):
+            found = self.maintainers[sink.name]
+            latest = found.plan.latest if isinstance(found, Difference) else frozenset[int]()
+            needed = [s for s in reads if found.needs_latest or s.number in latest]
+            if any(self._keeps_log(source) for source in needed):
                 self.maintainers[sink.name] = Universal(self.con, self.state, sink, number)
         for maintainer in self.maintainers.values():
             maintainer.create()
@@ -122,6 +133,8 @@ class Engine:
         if isinstance(plan, Stateless):
             replacing = bool(sink.primary_key) or plan.source.changelog == "upsert"
             return (Replacing if replacing else Appending)(self.con, self.state, sink, number, plan)
+        if isinstance(plan, Differential):
+            return Difference(self.con, self.state, sink, number, plan, self.small, defer=self.defer)
         return Universal(self.con, self.state, sink, number)
 
     def _users(self, source: Source) -> list[Maintainer]:
@@ -178,28 +191,28 @@ class Engine:
         first = self.state.take("arrival", rows.num_rows)
         reached = self.state.watermarks()
         staged = self.state.stage(found, rows, kinds, first, reached)
-        self._store(found, staged)
+        behind = self._store(found, staged)
         self.con.unregister("_hanse_batch")
         if found.watermark:
             batch = "_hanse_rows" if found.changelog == "upsert" else "_hanse_delta"
             row = first_row(self.con, f"SELECT max({found.watermark}) FROM {batch}")
             if row is not None and row[0] is not None and row[0] > reached[found.number]:
                 self.state.advance(found.number, int(row[0]))
-        self._mark([m.sink.name for m in self._users(found)])
+        self._mark(behind)
         if not self.defer:
             self.refresh()
 
-    def _store(self, source: Source, staged: str) -> None:
-        """Keep the staged rows as maintainers need them, and let incremental ones take the batch."""
+    def _store(self, source: Source, staged: str) -> list[str]:
+        """Keep the staged rows as maintainers need them, let these take the batch; returns the sinks left behind."""
         self.state.delta(source, staged, latest=self._keeps_latest(source))
-        for maintainer in self._users(source):
-            if not maintainer.needs_history:
-                maintainer.apply()
         if self._keeps_log(source):
             rows = (
                 "* FROM _hanse_rows" if source.changelog == "upsert" else "* EXCLUDE (_k) FROM _hanse_delta"
             )
             self.con.execute(f"INSERT INTO {source.table} SELECT {rows}")
+        dirty = self._dirty()
+        waits = {m.sink.name for m in self._users(source) if m.needs_history} & dirty
+        return [m.sink.name for m in self._users(source) if m.sink.name not in waits and m.apply(source)]
 
     def find_source(self, name: str) -> Source:
         """The source of that name, or of that last part of a dotted name. Raises EngineError."""
@@ -224,7 +237,7 @@ class Engine:
     def end_of_input(self) -> None:
         """No more rows will come: every window closes."""
         self.state.end()
-        self._mark(list(self.maintainers))
+        self._mark([name for name, maintainer in self.maintainers.items() if maintainer.timed])
         if not self.defer:
             self.refresh()
 

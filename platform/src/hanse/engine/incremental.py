@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hanse.engine.state import State, first_row
+from hanse.sql.catalog import Source
 from hanse.sql.incremental import Grouped, Stateless
 from hanse.sql.program import Sink
 from hanse.sql.types import quote
@@ -20,6 +21,7 @@ class Maintainer:
     mode = "incremental"
     needs_history = False
     needs_latest = False
+    timed = False
     output_table: str | None = None
 
     def __init__(self, con: duckdb.DuckDBPyConnection, state: State, sink: Sink, number: int) -> None:
@@ -37,15 +39,13 @@ class Maintainer:
             f"CREATE TABLE IF NOT EXISTS {self.changes_table} (_op TINYINT, _seq BIGINT, {self.columns})"
         )
 
-    def apply(self) -> None:
-        """Take the batch in _hanse_delta."""
+    def apply(self, source: Source) -> bool:
+        """Take the batch of a source in _hanse_delta; True when a refresh must follow."""
+        del source
+        return False
 
     def refresh(self) -> None:
         """Come up to date with stored rows and watermarks."""
-
-    def end(self) -> None:
-        """Come up to date with the end of input."""
-        self.refresh()
 
     def emit(self, text: str, order: str = "_op") -> None:
         """Append rows of `text` (_op, then the sink's columns) to the changes."""
@@ -78,9 +78,10 @@ class Appending(Maintainer):
         super().__init__(con, state, sink, number)
         self.plan = plan
 
-    def apply(self) -> None:
+    def apply(self, source: Source) -> bool:
         """Project the batch."""
         self.emit(f"SELECT _k AS _op, _s, {self.names} FROM ({self.plan.sql})", "_s")
+        return super().apply(source)
 
     def explain(self) -> list[str]:
         """Lines for EXPLAIN."""
@@ -116,7 +117,7 @@ class Replacing(Maintainer):
             f"CREATE VIEW IF NOT EXISTS {self.output_table} AS SELECT {self.names} FROM {self.rows_table}"
         )
 
-    def apply(self) -> None:
+    def apply(self, source: Source) -> bool:
         """Replace the rows of the batch's keys."""
         extra = "".join(f", d.{key.sql} AS _k{at}" for at, key in enumerate(self.keys))
         last = ""
@@ -131,16 +132,17 @@ class Replacing(Maintainer):
             touched = " AND ".join(
                 f"o._k{at} IS NOT DISTINCT FROM l.{key.sql}" for at, key in enumerate(self.keys)
             )
-            source = "_hanse_last l"
+            batch = "_hanse_last l"
         else:
-            touched, source = self.same_key("o", "l"), "_hanse_come l"
-        old = f"SELECT o.* FROM {self.rows_table} o WHERE EXISTS (SELECT 1 FROM {source} WHERE {touched})"
+            touched, batch = self.same_key("o", "l"), "_hanse_come l"
+        old = f"SELECT o.* FROM {self.rows_table} o WHERE EXISTS (SELECT 1 FROM {batch} WHERE {touched})"
         gone = f"SELECT -1 AS _op, {self.names} FROM ({old}) o"
         if self.sink.primary_key:
             gone += f" WHERE NOT EXISTS (SELECT 1 FROM _hanse_come c WHERE {self.same_key('o', 'c')})"
         self.emit(f"{gone} UNION ALL SELECT 1 AS _op, {self.names} FROM _hanse_come")
-        self.con.execute(f"DELETE FROM {self.rows_table} o USING {source} WHERE {touched}")
+        self.con.execute(f"DELETE FROM {self.rows_table} o USING {batch} WHERE {touched}")
         self.con.execute(f"INSERT INTO {self.rows_table} SELECT * FROM _hanse_come")
+        return super().apply(source)
 
     def explain(self) -> list[str]:
         """Lines for EXPLAIN."""
@@ -157,7 +159,7 @@ class Grouping(Maintainer):
         self.plan = plan
         self.groups = f'engine."groups_{number}"'
         self.needs_latest = plan.source.changelog == "upsert"
-        self.closing = plan.end is not None and sink.closed
+        self.closing = self.timed = plan.end is not None and sink.closed
         self.output_table = None if self.closing else f'engine."output_{number}"'
         self.finals = ", ".join(
             f"{text} AS {c.sql}" for text, c in zip(plan.finals, sink.columns, strict=True)
@@ -178,8 +180,9 @@ class Grouping(Maintainer):
         tests = [f"{left}.{name} IS NOT DISTINCT FROM {right}.{name}" for name, _ in self.plan.keys]
         return " AND ".join(tests) or "TRUE"
 
-    def apply(self) -> None:
+    def apply(self, source: Source) -> bool:
         """Merge the batch's groups into the state, and write what that changes."""
+        del source
         con = self.con
         con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_part AS {self.plan.sql}")
         con.execute(
@@ -199,6 +202,7 @@ class Grouping(Maintainer):
             self._changes()
         con.execute(f"DELETE FROM {self.groups} s USING _hanse_part d WHERE {self._same('s', 'd')}")
         con.execute(f"INSERT INTO {self.groups} SELECT * FROM _hanse_new WHERE _n > 0")
+        return self.closing
 
     def _changes(self) -> None:
         old = f"SELECT {self.finals} FROM _hanse_old"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hanse.engine.incremental import Maintainer
 from hanse.engine.state import State, first_row
+from hanse.sql.catalog import Source
 from hanse.sql.program import Sink
 from hanse.sql.types import quote
 
@@ -18,6 +19,7 @@ class Universal(Maintainer):
 
     mode = "full"
     needs_history = True
+    timed = True
 
     def __init__(self, con: duckdb.DuckDBPyConnection, state: State, sink: Sink, number: int) -> None:
         super().__init__(con, state, sink, number)
@@ -38,6 +40,11 @@ class Universal(Maintainer):
             f"SELECT {self.names}, _s FROM (SELECT *, row_number() OVER (PARTITION BY {keys} ORDER BY _s DESC) AS _r "
             f"FROM ({relation.sql})) WHERE _r = 1"
         )
+
+    def apply(self, source: Source) -> bool:
+        """Leave it to the next refresh."""
+        del source
+        return True
 
     def refresh(self) -> None:
         """Recompute, write the net changes, and keep the new output."""

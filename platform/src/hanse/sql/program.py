@@ -11,7 +11,7 @@ from sqlglot.errors import ParseError, TokenError
 
 from hanse.errors import UnsupportedSQL
 from hanse.sql import dialect as ast
-from hanse.sql import incremental
+from hanse.sql import differential, incremental
 from hanse.sql.casts import cast
 from hanse.sql.catalog import Catalog, Changelog, Source, View
 from hanse.sql.expressions import ExpressionCompiler
@@ -309,7 +309,8 @@ class ProgramCompiler:
             tuple(compiler.operators), relation.sources, closed=self.emission == "closed",
         )  # fmt: skip
         if not any(insert.names or insert.fixed for insert in queries) and not self._drops_null(declared):
-            sink.incremental = incremental.plan(self, sink, [insert.query for insert in queries])
+            texts = [insert.query for insert in queries]
+            sink.incremental = incremental.plan(self, sink, texts) or differential.plan(self, sink, texts)
         return sink
 
     def sink_text(self, value: Value, column: Column) -> str:

@@ -71,8 +71,7 @@ class Joined:
     ) -> None:
         """Join the last binding, `relation`, to the others on equal columns (texts of left and right)."""
         known = in_scope(Scope(bindings))
-        for left, right in pairs:
-            self._equal(known, left, right, kind)
+        both = frozenset(self._equal(known, left, right, kind) for left, right in pairs) - {NONE}
         for binding in bindings:
             kept = KEEPS_RIGHT if binding is bindings[-1] else KEEPS_LEFT
             binding.columns = tuple(
@@ -82,6 +81,7 @@ class Joined:
         self.parts = frozenset[Trace]().union(
             self.parts if kind in KEEPS_LEFT else (),
             relation.parts if kind in KEEPS_RIGHT else (),
+            both,
             *(of_columns(binding.columns) for binding in bindings),
         )
         self.linear = (self.linear if kind in KEEPS_LEFT else frozenset()) | (
@@ -90,10 +90,10 @@ class Joined:
         if kind not in KEEPS_LEFT:
             self.same = []
 
-    def _equal(self, known: dict[str, Trace], left: str, right: str, kind: str) -> None:
+    def _equal(self, known: dict[str, Trace], left: str, right: str, kind: str) -> Trace:
         one, other = known.get(left, NONE), known.get(right, NONE)
         if not one or not other or {scan for scan, _ in one} & {scan for scan, _ in other}:
-            return
+            return NONE
         group = next((group for group in self.same if left in group), {left})
         if kind in ("INNER", "CROSS"):
             group.add(right)
@@ -101,3 +101,4 @@ class Joined:
                 self.same.append(group)
         for text in {*group, right}:
             known[text] = one | other
+        return one | other

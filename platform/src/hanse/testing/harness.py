@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from hanse.engine import Emission, Engine, Late
 from hanse.engine.arrow import arrow_table
+from hanse.engine.difference import SMALL
 from hanse.sql.types import Type, quote
 
 
@@ -32,10 +33,12 @@ class ProjectionHarness:
     """
 
     def __init__(
-        self, program: str, *, emission: Emission = "update", late: Late = "keep", fast: bool = True
-    ) -> None:
+        self, program: str, *, emission: Emission = "update", late: Late = "keep", fast: bool = True,
+        small: int = SMALL,
+    ) -> None:  # fmt: skip
         self.program = program
         self.fast = fast
+        self.small = small
         self.emission: Emission = emission
         self.late: Late = late
         self._folder = tempfile.TemporaryDirectory(prefix="hanse-harness-")
@@ -47,8 +50,9 @@ class ProjectionHarness:
         self._con.execute("SET TimeZone = 'UTC'")
         try:
             self.engine = Engine(
-                self._con, self.program, emission=self.emission, late=self.late, defer=True, fast=self.fast
-            )
+                self._con, self.program, emission=self.emission, late=self.late, defer=True, fast=self.fast,
+                small=self.small,
+            )  # fmt: skip
         except BaseException:
             self._con.close()
             raise
