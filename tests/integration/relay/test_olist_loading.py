@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,10 +19,8 @@ from hanse.bootstrap import Mesh
 from hanse.domain import ApplicationService, load
 from hanse.domain.demo import DemoReport, olist_streams, run, simulated_streams
 from hanse.errors import ConfigError
-from helpers.domain_mesh import make_mesh, needs_olist
+from helpers.domain_mesh import fifth_of_olist, make_mesh, needs_olist
 from orders import Order
-
-CHILDREN = ("order_items", "order_payments", "order_reviews")
 
 
 @pytest.fixture(scope="module", params=["a fifth", pytest.param("all", marks=pytest.mark.slow)])
@@ -32,24 +29,7 @@ def rows(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     olist = needs_olist()
     if request.param == "all":
         return olist
-    folder = tmp_path_factory.mktemp("rows")
-    for path in olist.glob("*.csv"):
-        shutil.copy(path, folder / path.name)
-    sql = duckdb.connect()
-    options = "header = true, all_varchar = true, quote = '\"'"
-    sql.execute(
-        f"CREATE TABLE orders AS SELECT * FROM (SELECT *, row_number() OVER () AS n FROM read_csv("
-        f"'{olist}/olist_orders_dataset.csv', {options})) WHERE n % 5 = 0"
-    )
-    sql.execute("ALTER TABLE orders DROP n")
-    write = "(HEADER, DELIMITER ',')"
-    sql.execute(f"COPY orders TO '{folder}/olist_orders_dataset.csv' {write}")
-    for name, key in (*((c, "order_id") for c in CHILDREN), ("customers", "customer_id")):
-        file = f"olist_{name}_dataset.csv"
-        source = f"FROM read_csv('{olist}/{file}', {options}) SEMI JOIN orders USING ({key})"
-        sql.execute(f"COPY ({source}) TO '{folder}/{file}' {write}")
-    sql.close()
-    return folder
+    return fifth_of_olist(tmp_path_factory.mktemp("rows"))
 
 
 @pytest.fixture(scope="module")
