@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from hanse.domain.demo import run, simulated_streams
 from hanse.errors import ConfigError, IncompatibleSchema, RelayHeld, SchemaError
 from hanse.model.envelope import store_position
 from hanse.ports.event_log import Record
+from hanse.ports.event_store import StoredEvent
 from hanse.relay import Relay, open_relay, relay_domain
 from helpers.domain_mesh import make_mesh
 from orders import commands as oc
@@ -144,7 +146,7 @@ def test_a_relay_that_died_before_its_mark_sends_the_same_records_again(
 ) -> None:
     service(mesh, "orders").handle_many([place("o1", "1.00", "2.00"), place("o2", "3.00")])
 
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
@@ -263,7 +265,7 @@ FULL = {"order_id": "o1", "customer_state": "SP", "shipped_at": T, "on_credit": 
         (Publish("order_shipped", None), "has no key"),
     ],
 )
-def test_a_mapping_that_does_not_fit_stops_the_relay_at_its_event(
+def test_a_mapping_that_does_not_fit_holds_its_stream_back_at_the_event(
     mesh: Mesh, record: Publish, problem: str
 ) -> None:
     service(mesh, "orders").handle(place("o1", "1.00"))
@@ -272,12 +274,19 @@ def test_a_mapping_that_does_not_fit_stops_the_relay_at_its_event(
             relay.drain()
         assert problem in str(caught.value)
         assert "position 1," in str(caught.value)
-    assert mesh.store("orders").relayed("relay") == 0
+    [stuck] = mesh.store("orders").stuck("relay")
+    assert (stuck.version, stuck.position, stuck.type) == (1, 1, "OrderPlaced")
+    assert problem in stuck.reason
 
 
-def test_what_stands_before_a_poisonous_event_is_sent(mesh: Mesh) -> None:
+def ship(order_id: str) -> oc.ShipOrder:
+    return oc.ShipOrder(order_id=order_id, shipped_at=T)
+
+
+def test_a_poisonous_event_stops_its_own_stream_and_no_other(mesh: Mesh) -> None:
     orders = service(mesh, "orders")
-    orders.handle_many([place("o1", "1.00"), place("o2", "1.00")])
+    orders.handle_many([place("o1", "1.00"), place("o2", "1.00"), place("o3", "1.00")])
+    faulty = True
     domain = mesh.model.domain("orders")
     real = load(domain) if domain else None
     assert domain is not None
@@ -286,17 +295,56 @@ def test_what_stands_before_a_poisonous_event_is_sent(mesh: Mesh) -> None:
 
     @integration.publishes(*real.owners)
     def mapping(event: Any, *_: object) -> list[Publish]:  # pyright: ignore[reportUnusedFunction]
-        if event.order_id == "o2":
+        if event.order_id == "o2" and faulty:
             raise ZeroDivisionError("a bug")
-        return [Publish("order_shipped", FULL)]
+        return [Publish("order_shipped", {**FULL, "order_id": event.order_id})]
 
     application = Application("orders", aggregates=real.aggregates, integration=integration)
-    with Relay(domain, application, mesh.store("orders"), mesh.log, mesh.registry) as relay:
+
+    def relay() -> Relay:
+        return Relay(domain, application, mesh.store("orders"), mesh.log, mesh.registry)
+
+    def sent() -> list[str]:
+        return [key for _, key, _ in read(mesh, "orders.order_shipped")]
+
+    with relay() as first:
+        with pytest.raises(SchemaError, match="cannot publish a OrderPlaced") as caught:
+            first.drain()
+        assert "hanse relay retry orders" in str(caught.value)
+        assert first.position == 3
+    assert sorted(sent()) == ["o1", "o3"]
+    orders.handle_many([ship("o1"), ship("o2"), ship("o3")])
+    with relay() as second:
+        assert second.drain().events == 3
+        assert [(s.version, s.type) for s in second.stuck] == [(1, "OrderPlaced")]
         with pytest.raises(SchemaError, match="cannot publish a OrderPlaced"):
-            relay.drain()
-        assert relay.position == 1
-    assert len(read(mesh, "orders.order_shipped")) == 1
-    assert relay_domain(mesh, "orders").events == 1
+            second.retry()
+        assert sorted(sent()) == ["o1", "o1", "o3", "o3"]
+        faulty = False
+        assert second.retry().records == 2
+        assert second.stuck == []
+    assert sorted(sent()) == ["o1", "o1", "o2", "o2", "o3", "o3"]
+    late = [h for h, key, _ in read(mesh, "orders.order_shipped") if key == "o2"]
+    assert len({h["ce_source"] for h in late}) == 1
+    assert late[0]["ce_source"].count("/") == 3  # of its own: its positions lie below those of the others
+    assert mesh.store("orders").stuck("relay") == []
+    with relay() as third:
+        assert third.retry().records == 0
+        assert third.drain().events == 0
+
+
+def test_a_stored_event_that_cannot_be_read_stops_its_own_stream(mesh: Mesh) -> None:
+    orders = service(mesh, "orders")
+    store = mesh.store("orders")
+    store.append([StoredEvent(uuid.UUID(int=5), 1, "OrderPlaced", b"not json")])
+    orders.handle(place("o1", "1.00"))
+    with pytest.raises(SchemaError, match="cannot publish a OrderPlaced"):
+        relay_domain(mesh, "orders")
+    store.append([StoredEvent(uuid.UUID(int=5), 2, "OrderShipped", b"{}")])
+    orders.handle(place("o2", "1.00"))
+    assert relay_domain(mesh, "orders").events == 2
+    assert sorted(key for _, key, _ in read(mesh, "orders.order_placed")) == ["o1", "o2"]
+    assert [s.stream_id.int for s in store.stuck("relay")] == [5]
 
 
 def test_an_incompatible_schema_is_refused_before_anything_is_produced(mesh: Mesh) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,9 @@ from customers.values import Address, EmailAddress
 from hanse.bootstrap import Mesh
 from hanse.cli import app
 from hanse.domain import ApplicationService, Money, load
-from hanse.errors import ConfigError
+from hanse.errors import ConfigError, SchemaError
+from hanse.ports.event_store import StoredEvent
+from hanse.relay import relay_domain
 from hanse.runtime.inboxes import settle
 from helpers.domain_mesh import make_mesh
 from inventory.commands import ReceiveStock
@@ -153,3 +156,18 @@ def test_only_a_stuck_saga_is_resumed_and_a_running_one_is_aborted(mesh: Mesh, t
     settle(mesh, clock=lambda: T)
     [row] = json.loads(hanse("saga", "list", "--domain", "orders", "--json"))
     assert (row["status"], row["reason"]) == ("compensated", "fire in the house")
+
+
+def test_relays_tell_their_lag_and_retry_what_they_hold_back(mesh: Mesh) -> None:
+    store = mesh.store("leads")
+    store.append([StoredEvent(uuid.UUID(int=5), 1, "NobodyKnows", b"{}")])
+    rows = {row["domain"]: row for row in json.loads(hanse("relay", "status", "--json"))}
+    assert (rows["leads"]["lag"], rows["orders"]["lag"]) == (1, 0)
+    with pytest.raises(SchemaError, match="hanse relay retry leads"):
+        relay_domain(mesh, "leads")
+    assert "NobodyKnows" in hanse("relay", "status")
+    with pytest.raises(SchemaError, match="cannot publish a NobodyKnows"):
+        hanse("relay", "retry", "leads", "--stream", str(uuid.UUID(int=5)))
+    assert "0 events" in hanse("relay", "retry", "orders")
+    with pytest.raises(ConfigError, match="this is no stream"):
+        hanse("relay", "retry", "leads", "--stream", "x")

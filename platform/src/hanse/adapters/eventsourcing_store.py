@@ -37,6 +37,7 @@ from hanse.ports.event_store import (
     StoredEvent,
     StoredSnapshot,
     StoredVerdict,
+    StuckStream,
 )
 
 UNSAFE = "POSTGRES_ENABLE_DB_FUNCTIONS"
@@ -75,6 +76,9 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
             "last_version INTEGER NOT NULL, rule TEXT, message TEXT) WITHOUT ROWID",
             "CREATE TABLE IF NOT EXISTS relays "
             "(relay TEXT PRIMARY KEY, epoch INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE IF NOT EXISTS stuck_streams (relay TEXT, stream_id TEXT, version INTEGER NOT NULL, "
+            "position INTEGER NOT NULL, type TEXT NOT NULL, reason TEXT NOT NULL, "
+            "PRIMARY KEY (relay, stream_id)) WITHOUT ROWID",
             "CREATE TABLE IF NOT EXISTS consumed "
             "(consumer TEXT, topic TEXT, part INTEGER, topic_id TEXT NOT NULL, next INTEGER NOT NULL, "
             "PRIMARY KEY (consumer, topic, part)) WITHOUT ROWID",
@@ -286,16 +290,39 @@ class SQLiteEventStore:
         rows = self._select("SELECT position FROM relays WHERE relay = ?", [relay])
         return rows[0][0] if rows else 0
 
-    def mark_relayed(self, relay: str, epoch: int, position: int) -> None:
-        """Move the mark, durably. Raises RelayHeld when a later epoch has claimed the relay."""
+    def mark_relayed(
+        self,
+        relay: str,
+        epoch: int,
+        position: int,
+        *,
+        stuck: Sequence[StuckStream] = (),
+        freed: Sequence[UUID] = (),
+    ) -> None:
+        """Move the mark, durably, with the streams stuck and freed. Raises RelayHeld for an older epoch."""
         with self._errors("mark the relay of"), self._writing() as cursor:
             cursor.execute(
                 "UPDATE relays SET position = MAX(position, ?) WHERE relay = ? AND epoch = ?",
                 (position, relay, epoch),
             )
-            moved = cursor.rowcount
-        if not moved:
-            raise _held(relay, self._path)
+            if not cursor.rowcount:
+                raise _held(relay, self._path)
+            cursor.executemany(
+                "INSERT OR REPLACE INTO stuck_streams VALUES (?, ?, ?, ?, ?, ?)",
+                [(relay, s.stream_id.hex, s.version, s.position, s.type, s.reason) for s in stuck],
+            )
+            cursor.executemany(
+                "DELETE FROM stuck_streams WHERE relay = ? AND stream_id = ?", [(relay, s.hex) for s in freed]
+            )
+
+    def stuck(self, relay: str) -> list[StuckStream]:
+        """The streams that the relay holds back, by position."""
+        rows = self._select(
+            "SELECT stream_id, version, position, type, reason FROM stuck_streams "
+            "WHERE relay = ? ORDER BY position",
+            [relay],
+        )
+        return [StuckStream(_uuid(row[0]), *row[1:]) for row in rows]
 
     def snapshots(self, stream_ids: Sequence[UUID]) -> dict[UUID, StoredSnapshot]:
         """The latest snapshot of those of the streams that have one."""

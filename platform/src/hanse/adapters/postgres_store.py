@@ -31,6 +31,7 @@ from hanse.ports.event_store import (
     StoredEvent,
     StoredSnapshot,
     StoredVerdict,
+    StuckStream,
 )
 
 _OWN_TABLES = (
@@ -38,6 +39,8 @@ _OWN_TABLES = (
     "first_version bigint NOT NULL, last_version bigint NOT NULL, rule text, message text)",
     "CREATE TABLE IF NOT EXISTS {schema}.relays "
     "(relay text PRIMARY KEY, epoch bigint NOT NULL, position bigint NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS {schema}.stuck_streams (relay text, stream_id uuid, version bigint NOT NULL, "
+    "position bigint NOT NULL, type text NOT NULL, reason text NOT NULL, PRIMARY KEY (relay, stream_id))",
     "CREATE TABLE IF NOT EXISTS {schema}.consumed (consumer text, topic text, part int, topic_id text NOT NULL, "
     "next bigint NOT NULL, PRIMARY KEY (consumer, topic, part))",
     "CREATE TABLE IF NOT EXISTS {schema}.processes (process_id text PRIMARY KEY, status text NOT NULL, "
@@ -181,8 +184,16 @@ class PostgresEventStore:
         rows = self._select("SELECT position FROM {schema}.relays WHERE relay = %s", [relay])
         return rows[0][0] if rows else 0
 
-    def mark_relayed(self, relay: str, epoch: int, position: int) -> None:
-        """Move the mark, durably. Raises RelayHeld when a later epoch has claimed the relay."""
+    def mark_relayed(
+        self,
+        relay: str,
+        epoch: int,
+        position: int,
+        *,
+        stuck: Sequence[StuckStream] = (),
+        freed: Sequence[UUID] = (),
+    ) -> None:
+        """Move the mark, durably, with the streams stuck and freed. Raises RelayHeld for an older epoch."""
         with self._errors("mark the relay of"), self._datastore.transaction(commit=True) as cursor:
             cursor.execute(
                 self._sql(
@@ -190,9 +201,29 @@ class PostgresEventStore:
                 ),
                 [position, relay, epoch],
             )
-            moved = cursor.rowcount
-        if not moved:
-            raise self._held(relay)
+            if not cursor.rowcount:
+                raise self._held(relay)
+            cursor.executemany(
+                self._sql(
+                    "INSERT INTO {schema}.stuck_streams VALUES (%s, %s, %s, %s, %s, %s) "
+                    "ON CONFLICT (relay, stream_id) DO UPDATE SET (version, position, type, reason) = "
+                    "(excluded.version, excluded.position, excluded.type, excluded.reason)"
+                ),
+                [(relay, s.stream_id, s.version, s.position, s.type, s.reason) for s in stuck],
+            )
+            cursor.execute(
+                self._sql("DELETE FROM {schema}.stuck_streams WHERE relay = %s AND stream_id = ANY(%s)"),
+                [relay, list(freed)],
+            )
+
+    def stuck(self, relay: str) -> list[StuckStream]:
+        """The streams that the relay holds back, by position."""
+        rows = self._select(
+            "SELECT stream_id, version, position, type, reason FROM {schema}.stuck_streams "
+            "WHERE relay = %s ORDER BY position",
+            [relay],
+        )
+        return [StuckStream(*row) for row in rows]
 
     def snapshots(self, stream_ids: Sequence[UUID]) -> dict[UUID, StoredSnapshot]:
         """The latest snapshot of those of the streams that have one."""

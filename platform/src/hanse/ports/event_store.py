@@ -42,6 +42,17 @@ class StoredVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class StuckStream:
+    """A stream that the relay holds back from this event on, because the event cannot be published."""
+
+    stream_id: UUID
+    version: int
+    position: int
+    type: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsumedOffset:
     """How far a consumer has read a partition of a topic: the offset to read next."""
 
@@ -155,8 +166,23 @@ class EventStore(Protocol):
         """The position up to which everything is on the log, 0 at first."""
         ...
 
-    def mark_relayed(self, relay: str, epoch: int, position: int) -> None:
-        """Move the mark, durably. Raises RelayHeld when a later epoch has claimed the relay."""
+    def mark_relayed(
+        self,
+        relay: str,
+        epoch: int,
+        position: int,
+        *,
+        stuck: Sequence[StuckStream] = (),
+        freed: Sequence[UUID] = (),
+    ) -> None:
+        """Move the mark, durably, and with it note the streams that got stuck or are stuck no more.
+
+        Raises RelayHeld when a later epoch has claimed the relay.
+        """
+        ...
+
+    def stuck(self, relay: str) -> list[StuckStream]:
+        """The streams that the relay holds back, by position."""
         ...
 
     def snapshots(self, stream_ids: Sequence[UUID]) -> dict[UUID, StoredSnapshot]:
