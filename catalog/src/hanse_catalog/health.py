@@ -14,6 +14,7 @@ from .view import Lag, MeshView, Snapshot
 State = Literal["met", "at risk", "broken", "unknown"]
 RENEW_SECONDS = 0.05
 LEARN_SECONDS = 1.5
+UNKNOWN_LAG = "the event log does not answer, so its lag is not known"
 _ORDER: dict[State, int] = {"broken": 0, "at risk": 1, "unknown": 2, "met": 3}
 
 
@@ -69,9 +70,7 @@ def assess(product: Product, history: list[Snapshot], lag: Lag | None) -> Health
 def _freshness(product: Product, lag: Lag | None, published: Snapshot | None) -> Promise:
     promised = product.contract.freshness_ms
     if published is None or lag is None:
-        return Promise(
-            "freshness", "unknown", "not published yet" if published is None else "lag is not known"
-        )
+        return Promise("freshness", "unknown", "not published yet" if published is None else UNKNOWN_LAG)
     behind = "up to the streams' head" if not lag.records else f"{lag.records:,} events behind"
     if lag.records and lag.seconds is not None:
         behind = f"{duration(lag.seconds)} behind ({lag.records:,} events)"

@@ -18,6 +18,7 @@ from hanse.model.mesh import Domain, MeshModel, Product
 from hanse.publish import reader as lakehouse
 from hanse.quality.result import CheckResult
 
+from .patience import Patience
 from .sql.service import NotPublished
 from .view import Check, Lag, Scan, Snapshot
 
@@ -41,6 +42,7 @@ class HanseView:
         self._root = mesh.settings.root
         self._reader = lakehouse.Reader(mesh.settings)
         self._lock = threading.RLock()
+        self._patience = Patience()
         self._scans: dict[tuple[str, str, str | None], Scan] = {}
         self._current = _Model(mesh.model, _stamp(self._root), time.monotonic())
 
@@ -119,15 +121,22 @@ class HanseView:
         return (location, orjson.loads(Path(location).read_bytes())) if location else None
 
     def lag(self, full_name: str) -> Lag | None:
-        """Records between the published offsets and the streams' heads, and the age of the oldest of them."""
+        """Records between the published offsets and the streams' heads, and the age of the oldest of them.
+
+        None for what is not published, and while the log does not answer.
+        """
         head = self._reader.head(full_name)
         model = self._model().model
         product = model.product(full_name)
         if head is None or product is None:
             return None
+        waiting = {model.log_name(topic): _offsets_of(head.offsets, topic) for topic in product.inputs}
+        return self._patience.ask(lambda: self._waiting(waiting))
+
+    def _waiting(self, published: dict[str, dict[int, int]]) -> Lag:
         records, oldest = 0, None
-        for topic in product.inputs:
-            missing, first = self._behind(model.log_name(topic), _offsets_of(head.offsets, topic))
+        for topic, offsets in published.items():
+            missing, first = self._behind(topic, offsets)
             records += missing
             oldest = min((t for t in (oldest, first) if t is not None), default=None)
         seconds = 0.0 if not records else None if oldest is None else max(0.0, time.time() - oldest)
