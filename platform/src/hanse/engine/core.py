@@ -251,6 +251,11 @@ class Engine:
         for name in set(sinks) - self._dirty():
             self.con.execute("INSERT INTO engine.fact VALUES ('dirty', ?)", [name])
 
+    @property
+    def behind(self) -> bool:
+        """Whether a sink waits for `refresh`."""
+        return bool(self._dirty())
+
     def refresh(self) -> None:
         """Bring every sink that fell behind up to date."""
         dirty = self._dirty()

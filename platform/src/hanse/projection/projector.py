@@ -160,7 +160,7 @@ class Projector:
 
             try:
                 self._engine = Engine(
-                    self.con, self._text, emission=self.product.emission, late=self.product.late
+                    self.con, self._text, emission=self.product.emission, late=self.product.late, defer=True
                 )
             except UnsupportedSQL as error:
                 raise relocated(error, self.program, self.product) from error
@@ -194,9 +194,16 @@ class Projector:
                     progress(report.records, total)
                 if until is not None and until():
                     break
+        self.catch_up()
         report.offsets = self.place_of_inputs()
         report.seconds = time.perf_counter() - started
         return report
+
+    def catch_up(self) -> None:
+        """Recompute, in a transaction of its own, what batches left to be recomputed once for all of them."""
+        if self.engine.behind:
+            with self._transaction(None):
+                self.engine.refresh()
 
     def start_at(self, moment: datetime) -> None:
         """Let a new state begin with the events of that time; rows of state and products come whole."""
@@ -340,7 +347,7 @@ class Projector:
         _count(report, batch)
 
     @contextmanager
-    def _transaction(self, batch: _Batch | Step) -> Generator[None]:
+    def _transaction(self, batch: _Batch | Step | None) -> Generator[None]:
         self.con.execute("BEGIN TRANSACTION")
         try:
             yield
@@ -353,7 +360,7 @@ class Projector:
                 raise self._failed(batch, error) from error
             raise
 
-    def _failed(self, batch: _Batch | Step, error: duckdb.Error) -> ProjectionError:
+    def _failed(self, batch: _Batch | Step | None, error: duckdb.Error) -> ProjectionError:
         """What DuckDB could not compute, such as a sum that overflows, and the records it was about.
 
         Or what it could not do at all: the disk is full, the memory is used up.
@@ -364,6 +371,8 @@ class Projector:
             fix = "free the disk or the memory that is short, then run it again; nothing of the batch was applied"
         if isinstance(batch, Step):
             source, places = batch.source.full_name, f"publication {batch.to.seq}"
+        elif batch is None:
+            source, places = "rows that are kept", "recomputed after the batches of a run"
         else:
             ends = ", ".join(f"{p} up to {offset}" for p, offset in sorted(batch.offsets.items()))
             source, places = batch.source.topic.full_name, f"partitions and offsets {ends}"

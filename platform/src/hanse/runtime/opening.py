@@ -101,6 +101,7 @@ def sink_of(mesh: Mesh, projector: Projector, product: Product) -> SinkState:
     if contract.masked:
         masks.install(projector.con, mesh.keys, masks.mask_key(mesh.settings.mask_path))
 
+    projector.catch_up()
     engine = projector.engine
     name, info = next(iter(engine.sinks.items()))
     return SinkState(
