@@ -11,6 +11,7 @@ import typer
 from hanse.errors import ConfigError, HanseError
 
 if TYPE_CHECKING:
+    from hanse.ports.event_log import TopicSpec
     from hanse_governance.registration import Desk
     from hanse_governance.runner import Report
 
@@ -37,6 +38,9 @@ def check(
     fail_on: Annotated[
         Literal["error", "warning"], typer.Option(help="What makes the exit code 1.")
     ] = "error",
+    log: Annotated[
+        bool, typer.Option("--log", help="Ask the mesh's log too whether its topics are as declared.")
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = "text",
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
     waivers: Annotated[
@@ -54,7 +58,7 @@ def check(
         if explain is not None:
             typer.echo(_page(explain))
             return
-        report = _report(paths or [], base, perspective, select or [], ignore or [], no_cache)
+        report = _report(paths or [], base, perspective, select or [], ignore or [], no_cache, log)
         text = _waiver_table(report) if waivers else _formatted(report, form)
         _emit(text, output)
     except HanseError as error:
@@ -72,6 +76,7 @@ def _report(
     select: list[str],
     ignore: list[str],
     no_cache: bool,
+    log: bool,
 ) -> Report:
     from hanse.settings import find_root, load_settings
     from hanse_governance.runner import check_mesh
@@ -88,11 +93,19 @@ def _report(
             "the paths are not all in one mesh", where=str(outside[0]), expected=f"inside {root}"
         )
     cache = None if no_cache else load_settings(root).data / _CACHE
-    report = check_mesh(root, base=base, cache_folder=cache)
+    report = check_mesh(root, base=base, cache_folder=cache, in_log=_topics_in_log(root) if log else None)
     places = [] if root in places else places
     if perspective == "consumer":
         return report.for_consumers(places).narrowed(select, ignore)
     return report.narrowed(select, ignore, places)
+
+
+def _topics_in_log(root: Path) -> dict[str, TopicSpec]:
+    """The topics of the log that the settings name. Raises LogError when it does not answer."""
+    from hanse.bootstrap import Mesh
+
+    with Mesh.open(root) as mesh:
+        return {info.spec.name: info.spec for info in mesh.log.topics()}
 
 
 def _known_codes(patterns: list[str], root: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hanse.ports.event_log import TopicSpec
 from hanse_governance.base import checked_out, resolve_ref
 from hanse_governance.cache import RunCache, content_key
 from hanse_governance.federation import Breach, Federation, load_federation, matches
@@ -142,9 +143,16 @@ def _many(count: int, noun: str) -> str:
 
 
 def check_mesh(
-    root: Path, *, base: str | None = None, today: dt.date | None = None, cache_folder: Path | None = None
+    root: Path,
+    *,
+    base: str | None = None,
+    today: dt.date | None = None,
+    cache_folder: Path | None = None,
+    in_log: Mapping[str, TopicSpec] | None = None,
 ) -> Report:
     """Check the mesh at `root`, against a git ref if one is given. Does not use the network.
+
+    `in_log` are the log's topics by name, to compare declarations with; such a report is not kept.
 
     With a cache folder, an unchanged mesh is answered from it. Raises ConfigError for a root that is
     no mesh, or a base that is not there.
@@ -155,38 +163,46 @@ def check_mesh(
     commit = resolve_ref(root, base) if base else None
     cache = RunCache(cache_folder)
     key = content_key(root, commit, day) if cache_folder else ""
-    kept = cache.report(key)
+    kept = cache.report(key) if in_log is None else None
     if kept is not None:
         report = Report.from_dict(root, kept, commit)
     else:
-        report, lasting = _run(root, commit, day, cache)
-        if lasting:
+        report, lasting = _run(root, commit, day, cache, in_log)
+        if lasting and in_log is None:
             cache.keep(key, report.as_dict())
     report.seconds = time.perf_counter() - started
     return report
 
 
-def _run(root: Path, commit: str | None, today: dt.date, cache: RunCache) -> tuple[Report, bool]:
+def _run(
+    root: Path, commit: str | None, today: dt.date, cache: RunCache, in_log: Mapping[str, TopicSpec] | None
+) -> tuple[Report, bool]:
     """The report, and whether the same mesh would give it again: a breakdown of the planner may pass."""
     with Planner(cache) as planner:
         planner.expect(root)
         if commit is None:
-            report = check_folders(root, None, today, planner)
+            report = check_folders(root, None, today, planner, in_log)
         else:
             with checked_out(root, commit) as old:
-                report = check_folders(root, old, today, planner)
+                report = check_folders(root, old, today, planner, in_log)
             report.base = commit
         planner.save()
     return report, not planner.failed
 
 
-def check_folders(root: Path, base: Path | None, today: dt.date, planner: Planner | None = None) -> Report:
+def check_folders(
+    root: Path,
+    base: Path | None,
+    today: dt.date,
+    planner: Planner | None = None,
+    in_log: Mapping[str, TopicSpec] | None = None,
+) -> Report:
     """Check the mesh at `root` against the one at `base`, without git and without a cache of reports."""
     policies, broken = policies_of(root)
     federation = load_federation(root, policies, today, broken)
     planner = planner or Planner(RunCache(None))
     old = view_of(base, federation, planner) if base is not None else None
-    return _judge(view_of(root, federation, planner, old), policies)
+    return _judge(view_of(root, federation, planner, old, in_log), policies)
 
 
 def policies_of(root: Path) -> tuple[tuple[Policy, ...], tuple[Breach, ...]]:
@@ -196,13 +212,20 @@ def policies_of(root: Path) -> tuple[tuple[Policy, ...], tuple[Breach, ...]]:
     return (*shipped, *rules.policies), rules.breaches
 
 
-def view_of(root: Path, federation: Federation, planner: Planner, base: MeshView | None = None) -> MeshView:
+def view_of(
+    root: Path,
+    federation: Federation,
+    planner: Planner,
+    base: MeshView | None = None,
+    in_log: Mapping[str, TopicSpec] | None = None,
+) -> MeshView:
     """Load a mesh into the view that policies read; broken files become problems."""
     from hanse.descriptors import try_load
 
     model, found = try_load(root)
     problems = tuple(_problem(root, p) for p in found if not p.what.startswith(_FOUND_AGAIN))
-    return MeshView(model, problems, federation=federation, plan=planner.for_mesh(model), base=base)
+    plan = planner.for_mesh(model)
+    return MeshView(model, problems, federation=federation, plan=plan, base=base, in_log=in_log)
 
 
 def _problem(root: Path, problem: Any) -> Problem:

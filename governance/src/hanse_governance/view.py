@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanse.errors import SchemaError
 from hanse.model.mesh import Domain, MeshModel, Product, Topic
+from hanse.ports.event_log import TopicSpec
 from hanse_governance.federation import Federation
 from hanse_governance.finding import Location
 from hanse_governance.plans import Plan
@@ -73,7 +74,10 @@ class Edge:
 
 
 class MeshView:
-    """One mesh at one moment. `base` is the same mesh at the git ref to compare with."""
+    """One mesh at one moment. `base` is the same mesh at the git ref to compare with.
+
+    `in_log` are the topics that the log has, by name, where the check was asked to look.
+    """
 
     def __init__(
         self,
@@ -83,11 +87,13 @@ class MeshView:
         federation: Federation,
         plan: Callable[[Product], Plan],
         base: MeshView | None = None,
+        in_log: Mapping[str, TopicSpec] | None = None,
     ) -> None:
         self.model = model
         self.problems = problems
         self.federation = federation
         self.base = base
+        self.in_log = in_log or {}
         self.locator = Locator(model.root)
         self._plan = plan
         self._schemas_parsed: dict[str, ParsedSchema | str] = {}

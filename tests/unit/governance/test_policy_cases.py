@@ -1,7 +1,7 @@
 """Every policy against its cases: `meshes/cases/<CODE>.toml` edits the base mesh and says what is found.
 
 A case is `[[fails]]` or `[[passes]]` with `edits`, perhaps `before` (edits of the version to compare with;
-without it there is no comparison unless `compare = true`), and `finds`: `path:line:column subject: words`.
+without it there is no comparison unless `compare = true`), perhaps `in_log` (topics of the log), and `finds`: `path:line:column subject: words`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from hanse.ports.event_log import TopicSpec
 from hanse_governance.cache import RunCache
 from hanse_governance.finding import Finding
 from hanse_governance.planning import Planner
@@ -62,7 +63,8 @@ def test_case(code: str, kind: str, case: dict[str, Any], tmp_path: Path) -> Non
     root = edited(tmp_path / "mesh", case.get("edits", []))
     compared = "before" in case or case.get("compare", False)
     base = edited(tmp_path / "base", case.get("before", [])) if compared else None
-    report = check_folders(root, base, TODAY, PLANNER)
+    in_log = {topic["name"]: TopicSpec(**topic) for topic in case.get("in_log", [])}
+    report = check_folders(root, base, TODAY, PLANNER, in_log)
     found = [shown(f) for f in report.findings if f.code == code and not f.waiver]
     wanted = case.get("finds", [])
     assert bool(wanted) == (kind == "fails"), "a failing case says what is found, a passing one nothing"

@@ -19,6 +19,14 @@ def spec_of(topic: Topic) -> TopicSpec:
     )
 
 
+def differing(topic: Topic, there: TopicSpec) -> list[tuple[str, object, object]]:
+    """Settings in which a topic of the log differs from its declaration: name, declared, found."""
+    declared = spec_of(topic)
+    names = ("partitions", "cleanup", "retention_ms", "retention_bytes")
+    pairs = [(name, getattr(declared, name), getattr(there, name)) for name in names]
+    return [(name, expected, got) for name, expected, got in pairs if expected != got]
+
+
 def drifts(log: EventLog, model: MeshModel) -> list[TopicDrift]:
     """One error for each declared topic that exists with other settings; not made yet is no drift."""
     there = {info.spec.name: info.spec for info in log.topics()}
