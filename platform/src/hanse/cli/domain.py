@@ -44,6 +44,26 @@ def feed_domain(
     typer.echo(f"{fed.accepted} accepted, {len(fed.rejected)} rejected, {fed.records} records on the log")
 
 
+@app.command("serve")
+def serve_domains(
+    domains: Annotated[list[str] | None, typer.Argument(help="The domains; all that have code.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = 8322,
+) -> None:
+    """Take commands over HTTP. Set HANSE_COMMAND_TOKEN to ask clients for a token."""
+    from hanse.bootstrap import Mesh
+    from hanse.edge.serving import serve
+
+    with Mesh.open() as mesh:
+        serve(
+            mesh,
+            domains or (),
+            host,
+            port,
+            lambda at: typer.echo(f"commands at {at}, described at {at}/docs"),
+        )
+
+
 @app.command("list")
 def list_domains(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,

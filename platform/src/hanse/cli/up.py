@@ -16,6 +16,9 @@ def up(
     registry: Annotated[
         bool, typer.Option(help="Serve the schema registry too, on port 8081, to any Confluent client.")
     ] = False,
+    commands: Annotated[
+        bool, typer.Option("--commands", help="Take the domains' commands too, on port 8322.")
+    ] = False,
     products: Annotated[bool, typer.Option(help="Run the products whose streams have moved.")] = True,
     live: Annotated[
         bool, typer.Option("--live", help="Publish what comes at once; Dagster shows it and runs nothing.")
@@ -25,4 +28,4 @@ def up(
     from hanse.runtime import serve
 
     with Mesh.open() as mesh:
-        serve.up(mesh, dagster=dagster, registry=registry, products=products, live=live)
+        serve.up(mesh, dagster=dagster, registry=registry, commands=commands, products=products, live=live)

@@ -24,8 +24,16 @@ _TEXTUAL: dict[type, Callable[[str], Any]] = {
 }
 
 
+class BadField(ConfigError):
+    """A field is missing, unknown, or has a value of another type; `path` names it."""
+
+    def __init__(self, what: str, where: str, field: str, *, expected: str, got: str | None = None) -> None:
+        super().__init__(what, where=where, expected=expected, got=got)
+        self.path = ".".join([*where.split()[1:], *([field] if field else [])])
+
+
 def build(cls: type[Command], body: dict[str, Any], where: str, reveal: Cipher = as_stored) -> Any:
-    """A command of JSON values. Raises ConfigError for fields it lacks, CommandRejected by its own checks.
+    """A command of JSON values. Raises BadField, or CommandRejected by its own checks.
 
     `reveal` makes of each personal text what the command is to hold.
     """
@@ -34,7 +42,7 @@ def build(cls: type[Command], body: dict[str, Any], where: str, reveal: Cipher =
     missing = [name for name in needed if name not in body]
     if unknown or missing:
         what = f"{cls.__name__} has no field {min(unknown)!r}" if unknown else f"{missing[0]!r} is missing"
-        raise ConfigError(what, where=where, expected=", ".join(wanted))
+        raise BadField(what, where, min(unknown) if unknown else missing[0], expected=", ".join(wanted))
     values = {name: _value(hints[name], given, f"{where} {name}", reveal) for name, given in body.items()}
     try:
         return cls(**values)
@@ -69,8 +77,12 @@ def _value(hint: Any, given: Any, where: str, reveal: Cipher) -> Any:
     try:
         return convert(given)
     except (ValueError, InvalidOperation) as error:
-        raise ConfigError(
-            "the value cannot be read", where=where, expected=str(hint), got=given[:100]
+        raise BadField(
+            "the value cannot be read",
+            where,
+            "",
+            expected=getattr(kind, "__name__", str(kind)),
+            got=given[:100],
         ) from error
 
 

@@ -62,7 +62,7 @@ def decoder(cls: type) -> Decoder:
     hints = _hints(cls)
     defaults = {f.name: f.default for f in fields(cls) if f.default is not MISSING}
     plan = [(name, _decoder_of(hint)) for name, hint in hints]
-    vital = frozenset(name for name, hint in hints if is_personal(hint) and not _optional(hint))
+    vital = frozenset(name for name, hint in hints if is_personal(hint) and not is_optional(hint))
     make, assign = object.__new__, object.__setattr__
 
     def decode(body: Any, decrypt: Cipher) -> Any:
@@ -138,7 +138,8 @@ def _reaches_personal(hint: Any) -> bool:
     return is_dataclass(inner) and has_personal(inner)  # pyright: ignore[reportArgumentType]
 
 
-def _optional(hint: Any) -> bool:
+def is_optional(hint: Any) -> bool:
+    """Whether the annotation allows None."""
     inner = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     return get_origin(inner) in (Union, types.UnionType) and type(None) in get_args(inner)
 
@@ -190,7 +191,7 @@ def _decoder_of(hint: Any) -> Decoder | None:
 
 
 def _check_of(hint: Any) -> Check:
-    inner, optional = _strip(hint), _optional(hint)
+    inner, optional = _strip(hint), is_optional(hint)
     if get_origin(inner) is tuple:
         one = _check_of(_element(inner))
 

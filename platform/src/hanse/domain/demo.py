@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 import uuid
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -148,13 +149,19 @@ Progress = Callable[[str, int], None]
 _ACCEPTED, _SET_ASIDE, _REJECTED = 0, 1, 2
 
 
+WINDOW = 200_000
+"""Commands of a domain among which one that comes again is known as a repetition, at the least."""
+_REASONS = 1 << 14
+
+
 class _Tally:
-    """Follows each row's worst outcome until the end of the run."""
+    """Follows each row's worst outcome until the end of the run, in two bytes a row."""
 
     def __init__(self, domain: str) -> None:
         self.report = DomainReport(domain)
-        self._rows: dict[str, dict[int, tuple[int, str]]] = {}
-        self._seen: set[uuid.UUID] = set()
+        self._rows: dict[str, array[int]] = {}
+        self._reasons: dict[str, int] = {}
+        self._seen: tuple[set[uuid.UUID], set[uuid.UUID]] = (set(), set())
 
     def set_aside(self, timed: Timed, reason: str) -> None:
         self._mark(timed.rows, _SET_ASIDE, reason)
@@ -164,9 +171,7 @@ class _Tally:
         report = self.report
         name = type(timed.outcome).__name__
         report.commands += 1
-        if verdict.command_id in self._seen:
-            report.duplicates += 1
-        self._seen.add(verdict.command_id)
+        report.duplicates += self._repeated(verdict.command_id)
         if isinstance(verdict, Accepted):
             report.accepted[name] += 1
             self._mark(timed.rows, _ACCEPTED, "")
@@ -176,22 +181,38 @@ class _Tally:
             self._example(verdict.rule, timed.rows)
 
     def close(self) -> DomainReport:
+        reasons = list(self._reasons)
         for file, lines in self._rows.items():
-            report = self.report.files[file] = FileReport(file, rows=len(lines))
-            for severity, reason in lines.values():
+            marks = Counter(lines)
+            report = self.report.files[file] = FileReport(file, rows=len(lines) - marks.pop(0, 0))
+            for mark, count in marks.items():
+                severity, reason = mark // _REASONS, reasons[mark % _REASONS - 1]
                 if severity == _REJECTED:
-                    report.rejected[reason] += 1
+                    report.rejected[reason] += count
                 elif severity == _SET_ASIDE:
-                    report.set_aside[reason] += 1
+                    report.set_aside[reason] += count
                 else:
-                    report.accepted += 1
+                    report.accepted += count
         return self.report
 
+    def _repeated(self, command: uuid.UUID) -> bool:
+        newer, older = self._seen
+        again = command in newer or command in older
+        newer.add(command)
+        if len(newer) >= WINDOW:
+            self._seen = (set(), newer)
+        return again
+
     def _mark(self, rows: Iterable[Row], severity: int, reason: str) -> None:
+        number = self._reasons.setdefault(reason, len(self._reasons))
+        mark = severity * _REASONS + number + 1
+        assert number + 1 < _REASONS
         for row in rows:
-            lines = self._rows.setdefault(row.file, {})
-            if row.line not in lines or severity > lines[row.line][0]:
-                lines[row.line] = (severity, reason)
+            lines = self._rows.setdefault(row.file, array("H"))
+            if row.line >= len(lines):
+                lines.extend([0] * (row.line + 1 - len(lines)))
+            if mark // _REASONS > lines[row.line] // _REASONS or not lines[row.line]:
+                lines[row.line] = mark
 
     def _example(self, reason: str, rows: Sequence[Row]) -> None:
         examples = self.report.examples.setdefault(reason, [])

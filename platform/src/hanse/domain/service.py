@@ -53,7 +53,8 @@ class Request:
     """A command on its way: its id makes it idempotent, its time (UTC) is when it was given.
 
     Without ids, new ones are drawn; correlation falls back to the command's own id. With `reply_to` the
-    verdict goes back to the process of that domain's saga, by the relay.
+    verdict goes back to the process of that domain's saga, by the relay. With `expected_version` it is refused
+    (`stale-version`) when the aggregate has another one.
     """
 
     command: Command
@@ -65,6 +66,7 @@ class Request:
     user_id: str | None = None
     session_id: str | None = None
     reply_to: ReplyTo | None = None
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +308,7 @@ class _Batch:
         self.touched.add(stream_id)
         try:
             check_message(request.command)
+            _check_version(request, aggregate)
             decided = aggregate.decide(request.command)
             stored = self._store_form(request, stream_id, aggregate.version, decided)
         except CommandRejected as rejection:
@@ -406,6 +409,13 @@ def _verdict(stored: StoredVerdict, position: int | None = None) -> Verdict:
         stored.last_version,
         stored.position if position is None else position,
     )
+
+
+def _check_version(request: Request, aggregate: Aggregate) -> None:
+    wanted = request.expected_version
+    if wanted is not None and wanted != aggregate.version:
+        told = f"the {aggregate.aggregate_name} has version {aggregate.version}, not {wanted}"
+        raise CommandRejected("stale-version", told)
 
 
 def _unaddressed(command: Command) -> CommandRejected:

@@ -44,7 +44,13 @@ def only_one(settings: Settings) -> Generator[None]:
 
 
 def up(
-    mesh: Mesh, *, dagster: bool = False, registry: bool = False, products: bool = True, live: bool = False
+    mesh: Mesh,
+    *,
+    dagster: bool = False,
+    registry: bool = False,
+    commands: bool = False,
+    products: bool = True,
+    live: bool = False,
 ) -> None:
     """Serve until interrupted. With Dagster its lag sensors run the products, else the keeper does.
 
@@ -61,6 +67,9 @@ def up(
         )
         if registry:
             arguments = ["-m", "hanse", "registry", "serve", "--host", mesh.settings.host]
+            stack.enter_context(_process(arguments, mesh))
+        if commands:
+            arguments = ["-m", "hanse", "domain", "serve", "--host", mesh.settings.host]
             stack.enter_context(_process(arguments, mesh))
         if dagster:
             stack.enter_context(_dagster(mesh, live=live))

@@ -1,0 +1,1 @@
+"""The service edge: each domain's commands over HTTP, described by OpenAPI."""
