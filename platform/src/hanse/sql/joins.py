@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from hanse.sql import dialect as ast
-from hanse.sql import traces
+from hanse.sql import expiry, traces
 from hanse.sql.catalog import Source, View
 from hanse.sql.expressions import ExpressionCompiler
 from hanse.sql.relation import LOWEST, Binding, Column, Relation, Scope, Value, refuse, unique_columns
@@ -81,6 +81,7 @@ class FromBuilder:
         self.bounds: Bounds | None = None
         self.traces = traces.Joined()
         self.lag = 0
+        self.held = False
 
     # items
 
@@ -166,6 +167,8 @@ class FromBuilder:
         relation = self._time_rules(relation, binding, node, kind)
         self.traces.add(self.scope.bindings, relation, kind, self._equal_columns(node, kind, binding))
         if self.bounds is not None:
+            if self.query.late == "drop" and len(self.relations) == 1 and self.held:
+                relation, condition = self._remembering(relation, condition, self.bounds, node, kind, binding)
             relation, condition, kind = self._bucketed(relation, condition, kind, self.bounds)
         text = f" {kind} JOIN ({relation.sql}) {ref}"
         self.parts.append(text + (f" ON {condition}" if condition else ""))
@@ -239,7 +242,7 @@ class FromBuilder:
         both = self.sources | relation.sources
         condition = node.args.get("on")
         self.lag = max(self.lag, relation.lag)
-        self.bounds = None
+        self.bounds, self.held = None, False
         if (
             relation.window
             and self.window
@@ -268,6 +271,7 @@ class FromBuilder:
         relation = self.query.settle(relation)
         if bounds is not None and relation.sources and self.sources:
             self.query.note("interval join")
+            self.held = True
             self._hold_back_padding(bounds, kind, both)
             self.lag += max(-bounds.low, bounds.high, 0)
         else:
@@ -350,6 +354,30 @@ class FromBuilder:
             self.closed.append(
                 f"({bounds.mine} IS NOT NULL OR {instant(bounds.right)} + {right + spare} <= {now})"
             )
+
+    def _remembering(
+        self, relation: Relation, condition: str, bounds: Bounds, node: exp.Join, kind: str, right: Binding
+    ) -> tuple[Relation, str]:
+        """The join without the pairs that a late row makes with what is forgotten."""
+        first = self.scope.bindings[0]
+        pairs = [
+            (a.removeprefix(f"{first.ref}."), b.removeprefix(f"{right.ref}."))
+            for a, b in self._equal_columns(node, kind, right)
+            if a.startswith(f"{first.ref}.") and a != bounds.mine
+        ]
+        left = expiry.Side(
+            self.relations[0], first.ref, bounds.mine.split(".", 1)[1], tuple(a for a, _ in pairs)
+        )
+        other = expiry.Side(relation, right.ref, bounds.right.split(".", 1)[1], tuple(b for _, b in pairs))
+        lag = max(self.relations[0].lag, relation.lag)
+        self.relations[0], relation, meets = expiry.remembering(
+            left, other, bounds.low, bounds.high, self.sources, lag
+        )
+        # what is forgotten depends on every row, so the query does not fall apart by keys
+        self.traces.parts, self.traces.linear, self.traces.same = frozenset(), frozenset(), []
+        for binding in self.scope.bindings:
+            binding.columns = traces.untraced(binding.columns)
+        return relation, f"{condition} AND {meets}" if condition else meets
 
     def _bucketed(
         self, relation: Relation, condition: str, kind: str, bounds: Bounds
