@@ -52,7 +52,7 @@ def write_product(
     root: Path,
     name: str,
     inputs: str | Sequence[str],
-    columns: Sequence[str],
+    columns: Sequence[Any],
     sql: str,
     *,
     access: str = "public",

@@ -149,7 +149,7 @@ def test_the_live_product_goes_on_while_the_new_one_grows(
     assert rows_of(root, NAME) == [("A", 2, 11), ("B", 1, 7), ("C", 1, 3)]
 
 
-def process(root: Path, **environ: str) -> subprocess.Popen[bytes]:
+def process(root: Path, **environ: str) -> subprocess.Popen[Any]:
     command = [sys.executable, "-m", "hanse", "product", "rebuild", NAME]
     quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command, cwd=root, env=os.environ | environ, **quiet)
