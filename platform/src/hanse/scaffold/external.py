@@ -131,12 +131,16 @@ def _added(path: Path, name: str, entry: str) -> str:
         made = f"{text}topics:\n{entry}"
     else:
         head = line.group().replace("{}", "").rstrip()
-        made = f"{text[: line.start()]}{head}\n{entry}{text[line.end() + 1 :]}"
+        rest = text[line.end() + 1 :]
+        deeper = re.match(r"(?:[ \t]*(?:#.*)?\n)*( +)\S", rest)
+        step = deeper[1] if deeper else "  "
+        shifted = "".join(f"{step}{row[2:]}\n" for row in entry.splitlines())
+        made = f"{text[: line.start()]}{head}\n{shifted}{rest}"
     try:
         before, after = pyyaml.safe_load(text), pyyaml.safe_load(made)
     except pyyaml.YAMLError:
         after, before = None, None
-    if not _only_added(before, after, name):
+    if not _only_added(before, after, name, line is not None):
         raise ConfigError(
             "the topic cannot be added to this file without changing something else",
             where=str(path),
@@ -145,12 +149,13 @@ def _added(path: Path, name: str, entry: str) -> str:
     return made
 
 
-def _only_added(before: Any, after: Any, name: str) -> bool:
+def _only_added(before: Any, after: Any, name: str, made_by_line: bool) -> bool:
     if not isinstance(before, dict) or not isinstance(after, dict):
         return False
     topics = dict(after.get("topics") or {})
     return (
-        topics.pop(name, None) is not None
+        (made_by_line or "topics" not in before)
+        and topics.pop(name, None) is not None
         and topics == (before.get("topics") or {})
         and {**before, "topics": None} == {**after, "topics": None}
     )
