@@ -8,6 +8,7 @@ from hanse.domain.application import Application, Integration, Publish
 from hanse.domain.discovery import load
 from hanse.domain.messages import (
     Command,
+    Entity,
     Event,
     PersonalText,
     ValueObject,
@@ -31,6 +32,7 @@ __all__ = [
     "Backoff",
     "Command",
     "CommandRejected",
+    "Entity",
     "Envelope",
     "Event",
     "Fact",

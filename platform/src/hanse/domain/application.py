@@ -11,6 +11,7 @@ from hanse.domain.codec import checker, has_personal
 from hanse.domain.messages import Command, Event
 from hanse.domain.process import processes_of
 from hanse.domain.process_messages import HandledCommand
+from hanse.domain.references import by_id, check_references
 from hanse.domain.saga import Saga
 from hanse.errors import ConfigError
 from hanse.model.envelope import Envelope
@@ -60,7 +61,8 @@ class Application:
     `commands` and `owners` tell which aggregate has a command or an event; `accepts` has the commands by name,
     `sagas` the sagas and automations. `handlers` and `events` have the platform's own messages too.
 
-    Raises ConfigError when two aggregates claim one command or event name, when an event is neither mapped
+    Raises ConfigError when a message or an aggregate's first state holds an aggregate or an entity, where ids
+    belong; when two aggregates claim one command or event name, when an event is neither mapped
     nor private, when personal fields have no subject, or when an upcaster is missing.
     """
 
@@ -92,6 +94,11 @@ class Application:
             self._add_platform(processes_of(self.sagas))
 
     def _add(self, aggregate: type[Aggregate]) -> None:
+        for message in (*aggregate.deciders, *aggregate.appliers):
+            check_references(message, self.name)
+        for name, item in vars(aggregate()).items():
+            if isinstance(item, Aggregate):
+                raise by_id(f"the field {name} of {aggregate.__name__}", type(item), self.name)
         for command_class in aggregate.deciders:
             if command_class in self.commands:
                 raise ConfigError(f"two aggregates decide {command_class.__name__}", where=self.name)

@@ -47,6 +47,25 @@ class ValueObject:
     __slots__ = ()
 
 
+class Entity:
+    """A part of one aggregate with an id of its own: the same as long as its id is, whatever else changes.
+
+    A subclass names the attribute that holds the id: `class Line(Entity, identity="number")`.
+    """
+
+    identity: ClassVar[str]
+
+    def __init_subclass__(cls, *, identity: str, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.identity = identity
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and getattr(other, self.identity) == getattr(self, self.identity)
+
+    def __hash__(self) -> int:
+        return hash((type(self), getattr(self, self.identity)))
+
+
 class Command:
     """A wish that may be rejected, named in the imperative."""
 
