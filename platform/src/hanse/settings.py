@@ -8,6 +8,7 @@
 | store | HANSE_STORE | `sqlite:` for the domains' event stores, or `postgresql://…` | sqlite: |
 | host | HANSE_HOST | address on which the catalog listens | 127.0.0.1 |
 | port | HANSE_PORT | its port | 8321 |
+| openlineage | HANSE_OPENLINEAGE | a file, or an `http(s)://` address, that gets an OpenLineage event of every run | |
 
 `sqlite:?sync=normal` lets the log's last commits go with the machine's power (the default, `full`,
 does not) and `sqlite:?max_bytes=N` limits its file. Options of the Kafka client stand after `?` too,
@@ -38,6 +39,7 @@ class Settings:
     store: str = "sqlite:"
     host: str = "127.0.0.1"
     port: int = 8321
+    openlineage: str = ""
 
     @property
     def log_path(self) -> Path:

@@ -20,6 +20,7 @@ from hanse.runtime.opening import (
     sink_of,
     storage,
 )
+from hanse.runtime.openlineage import told
 
 if TYPE_CHECKING:
     from hanse.publish.publisher import Publication
@@ -142,6 +143,15 @@ def run_product(
 def _run(mesh: Mesh, product: Product, progress: Callable[[str], None] | None, wait: float) -> ProductRun:
     started = time.monotonic()
     run = ProductRun(product.full_name)
+    with told(mesh, product, run):
+        _advance(mesh, product, run, progress, wait)
+    run.seconds = time.monotonic() - started
+    return run
+
+
+def _advance(
+    mesh: Mesh, product: Product, run: ProductRun, progress: Callable[[str], None] | None, wait: float
+) -> None:
     with opened(mesh, product, wait) as (con, projector, publisher):
         sink = sink_of(mesh, projector, product)
         try:
@@ -154,8 +164,6 @@ def _run(mesh: Mesh, product: Product, progress: Callable[[str], None] | None, w
             publication, run.rejected = None, error
         run.lag = projector.lag().records
     conclude(mesh, run, publication)
-    run.seconds = time.monotonic() - started
-    return run
 
 
 def release_rejected(mesh: Mesh, name: str, seq: int, reason: str) -> Publication:
