@@ -111,7 +111,7 @@ def run(name: str, command: list[str], count: int, items: int | None) -> Measure
 
 
 class _Used:
-    """Processor seconds and peak memory of a session's processes, seen every quarter of a second.
+    """Processor seconds and peak memory of a session's processes, seen ten times a second.
 
     What the system reports for an ended child would lack the JVM that a Python process leaves to itself,
     and its peak would not be below that of the process that started it.
@@ -151,7 +151,7 @@ def _wait(process: subprocess.Popen[str]) -> tuple[int, _Used]:
             return process.returncode, used
         if time.monotonic() > deadline:
             os.killpg(process.pid, 9)
-        time.sleep(0.25)
+        time.sleep(0.1)
 
 
 def librdkafka(folder: Path) -> Path:

@@ -12,15 +12,17 @@ from hanse.adapters.kafka.wire import Connection, Lost, Part
 from hanse.errors import HistoryLost, LogError, UnknownTopic
 from hanse.ports.event_log import Fetched
 
-_SIZES = (32 * 1024 * 1024, 9 * 1024 * 1024)
+_SIZES = (8 * 1024 * 1024, 2 * 1024 * 1024)
 _OUT_OF_RANGE, _UNKNOWN = 1, 3
 _ELECTION = {5, 6, 56, 74, 76, 78}
 _MOVED_S = 30.0
 _TOGETHER = 16_384
+_PLENTY = 500_000
+"""Rows that are enough to have in the buffers, although a partition has none there."""
 
 
 class ColumnarReader(Buffered):
-    """Reads partitions of a topic from their leaders; the next fetch is under way while rows are used."""
+    """Reads partitions of a topic from their leaders."""
 
     def __init__(self, settings: KafkaSettings, topic: str, offsets: Mapping[int, int]) -> None:
         super().__init__(topic, offsets)
@@ -37,6 +39,7 @@ class ColumnarReader(Buffered):
     def read(self, max_records: int, timeout_ms: int, ends: Callable[[], Mapping[int, int]]) -> Fetched:
         """See `Reader.read`; where partitions end comes with every fetch, `ends` is not asked."""
         del ends
+        self._settle()
         self._began = time.monotonic()
         self._tails.clear()  # only an answer to what is asked from now on says where the end is
         deadline = self._began + timeout_ms / 1_000
@@ -50,7 +53,7 @@ class ColumnarReader(Buffered):
 
     def _fill(self, max_records: int, wait_s: float) -> None:
         buffered = sum(b.num_rows for batches in self._buffers.values() for b in batches)
-        if buffered >= max_records and all(self._buffers.values()):
+        if buffered >= max_records and (all(self._buffers.values()) or buffered >= _PLENTY):
             return
         if self._retry_at:
             pause = self._retry_at - time.monotonic()
@@ -166,6 +169,7 @@ class ColumnarReader(Buffered):
 
     def close(self) -> None:
         """Leave the brokers."""
+        self._stop()
         self._disconnect()
 
 
