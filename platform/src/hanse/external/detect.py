@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from hanse.errors import ConfigError, DecodeError, SchemaError, UnknownSchema
 from hanse.external.avro_rows import change_row, readable
-from hanse.external.json_rows import inferred, of_connect
+from hanse.external.json_rows import fields_of, inferred, of_connect
 from hanse.external.keys import FoundKey, KeyReader, key_of
 from hanse.log.show import last_records
 from hanse.model.mesh import Envelope
@@ -109,6 +109,7 @@ def look(log: EventLog, registry: SchemaRegistry, topic: str, key: tuple[str, ..
         values.notes.append("the topic has dropped its first records: the product begins with what is left")
     rows = [row for row in values.rows if row is not None]
     schema = _schema(values, found)
+    _check(schema, values, topic)
     return Found(
         topic=topic,
         form=values.form,
@@ -226,7 +227,7 @@ def _usable(document: Any, rows: list[dict[str, Any]], notes: list[str]) -> Any:
 
 def _connect(documents: list[Any], schema: Any, topic: str, notes: list[str]) -> _Values:
     payloads = [payload_of(d) for d in documents]
-    fields = {f.get("field"): f for f in schema.get("fields") or [] if isinstance(f, dict)}
+    fields = {str(f.get("field")): f for f in fields_of(schema)}
     if schema.get("type") != "struct":
         raise ConfigError(
             "the payload is no record, so it has no columns",
@@ -235,10 +236,10 @@ def _connect(documents: list[Any], schema: Any, topic: str, notes: list[str]) ->
             fix="let the connector name the value, as the transform HoistField does",
         )
     if {"before", "after", "op"} <= fields.keys():
-        row = of_connect({**fields["after"], "type": "struct"}, notes)
+        row = of_connect({**fields["after"], "type": "struct"}, notes) or {}
         return _Values("JSON", "debezium", row, [_image(p) for p in payloads], notes)
     rows = [p if isinstance(p, dict) else None for p in payloads]
-    return _Values("JSON", "connect", of_connect(schema, notes), rows, notes)
+    return _Values("JSON", "connect", of_connect(schema, notes) or {}, rows, notes)
 
 
 def _parsed(value: bytes | None) -> Any:
@@ -275,7 +276,7 @@ def _columns(values: _Values) -> set[str]:
     if values.form == "AVRO":
         return {f["name"] for f in values.schema["fields"]}
     if values.form == "JSON":
-        return set(values.schema["properties"])
+        return set(values.schema.get("properties") or {})
     return set(columns_of(values.schema, "PROTOBUF").names)
 
 
@@ -288,6 +289,19 @@ def _schema(values: _Values, key: FoundKey) -> str:
             )
         return values.schema
     return json.dumps(_avro(values, key) if values.form == "AVRO" else _json(values, key), indent=2) + "\n"
+
+
+def _check(schema: str, values: _Values, topic: str) -> None:
+    """Raises ConfigError when nothing of the rows can be a column."""
+    try:
+        columns_of(schema, values.form)
+    except SchemaError as error:
+        raise ConfigError(
+            "the topic's values have no columns",
+            where=f"topic {topic}",
+            got="; ".join([error.what, *values.notes[:10]]),
+            fix="declare the topic by hand, with a schema of what is to be read",
+        ) from error
 
 
 def _avro(values: _Values, key: FoundKey) -> Any:
@@ -315,8 +329,9 @@ def _json(values: _Values, key: FoundKey) -> Any:
     document = values.schema
     own = {} if key.key_from == "value" else dict(zip(key.columns, key.types, strict=True))
     properties: dict[str, Any] = {name: {"type": kind} for name, kind in own.items()}
-    for name in _distinct(list(document["properties"]), values.notes):
-        found = document["properties"][name]
+    described: dict[str, Any] = document.get("properties") or {}
+    for name in _distinct(list(described), values.notes):
+        found = described[name]
         personal = {"hanse.classification": "personal"} if PERSONAL.search(name) else {}
         properties[name] = {**found, **personal}
     required = [n for n in properties if n in key.columns or n in (document.get("required") or [])]

@@ -86,29 +86,38 @@ def _left_out(path: str, why: str, notes: list[str]) -> None:
     notes.append(f"{path} {why} and is left out")
 
 
+def fields_of(schema: Any) -> list[Any]:
+    """The fields of a struct's schema, as far as it has any."""
+    fields = schema.get("fields") if isinstance(schema, dict) else None
+    return [f for f in fields if isinstance(f, dict)] if isinstance(fields, list) else []
+
+
 def of_connect(schema: Any, notes: list[str], path: str = "") -> Schema | None:
     """The JSON Schema of a value under Kafka Connect's schema; None for what has no column type."""
+    if not isinstance(schema, dict):
+        return _left_out(path or "the value", "has no schema", notes)
     kind, name = schema.get("type"), schema.get("name")
     if name == DECIMAL:
         return {"type": "string", "title": name, "connect.parameters": schema.get("parameters", {})}
-    if name in MOMENTS and kind in _INTEGERS:
+    if isinstance(name, str) and name in MOMENTS and kind in ("int32", "int64"):
         return {"type": "integer", "title": name}
     if name == ZONED:
         return {"type": "string", "format": "date-time"}
     match kind:
         case "struct":
-            return _of_fields(schema.get("fields") or [], notes, path)
+            made = _of_fields(fields_of(schema), notes, path)
+            return made if made["properties"] else _left_out(path or "the value", "has no fields", notes)
         case "array":
-            items = of_connect(schema.get("items") or {}, notes, f"{path}[]")
+            items = of_connect(schema.get("items"), notes, f"{path}[]")
             return None if items is None else {"type": "array", "items": items}
-        case "map" if (schema.get("keys") or {}).get("type") == "string":
-            values = of_connect(schema.get("values") or {}, notes, f"{path}{{}}")
+        case "map" if isinstance(keys := schema.get("keys"), dict) and keys.get("type") == "string":
+            values = of_connect(schema.get("values"), notes, f"{path}{{}}")
             return None if values is None else {"type": "object", "additionalProperties": values}
         case "boolean" | "string":
             return {"type": kind}
         case "bytes":
             return {"type": "string", "contentEncoding": "base64"}
-        case _ if kind in _INTEGERS | _NUMBERS:
+        case str() if kind in _INTEGERS | _NUMBERS:
             return {"type": "integer" if kind in _INTEGERS else "number"}
         case _:
             return _left_out(path or "the value", f"is of the type {kind}", notes)

@@ -77,6 +77,8 @@ def key_of(
     if not read:
         return FoundKey()
     first = read[0][0]
+    if any(isinstance(key, dict) != isinstance(first, dict) for key, _ in read):
+        return FoundKey()
     if isinstance(first, dict):
         names = tuple(first)
         inside = all(name in columns for name in names)
