@@ -97,14 +97,14 @@ def play(mesh: Mesh, source: Input, progress: Progress) -> Played:
             fix="delete that folder, or choose another by HANSE_DATA",
         )
     played = Played()
-    recorder = Recorder()
-    played.stages.append(_command(mesh, source, recorder, played, progress))
-    started = time.monotonic()
-    relayed = relay_all(mesh, progress)
-    played.stages.append(Stage("relay", relayed, "events", time.monotonic() - started))
-    played.stages.append(_settle(mesh, source, recorder, played, progress))
-    played.stages.append(_publish(mesh, progress))
-    played.totals = reconcile(mesh, source.directory, recorder)
+    with Recorder() as recorder:
+        played.stages.append(_command(mesh, source, recorder, played, progress))
+        started = time.monotonic()
+        relayed = relay_all(mesh, progress)
+        played.stages.append(Stage("relay", relayed, "events", time.monotonic() - started))
+        played.stages.append(_settle(mesh, source, recorder, played, progress))
+        played.stages.append(_publish(mesh, progress))
+        played.totals = reconcile(mesh, source.directory, recorder)
     return played
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -37,17 +38,29 @@ class Total:
     equal: bool
 
 
+SPOOL = 20_000
+"""Commands that a recorder keeps in memory at most."""
+
+
 class Recorder:
-    """Remembers simulated commands, so that plain SQL can count them."""
+    """Remembers simulated commands on disk, so that plain SQL can count them. To be closed."""
 
     def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
+        self._folder = TemporaryDirectory(prefix="hanse-commands-")
+        self._path = Path(self._folder.name) / "commands.duckdb"
+        self._rows: list[dict[str, Any]] = []
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
 
     def add(self, domain: str, timed: Timed, *, accepted: bool) -> None:
         """Keep a command and its verdict."""
         body = json.dumps(_plain(timed.outcome), default=str)
         kind = type(timed.outcome).__name__
-        self.rows.append(
+        self._keep(
             {
                 "domain": domain,
                 "kind": kind,
@@ -65,7 +78,35 @@ class Recorder:
             known = mesh.store(domain.name).verdicts([UUID(row["id"]) for row in sent]) if sent else {}
             for row in sent:
                 verdict = known.get(UUID(row["id"]))
-                self.rows.append({**row, "accepted": verdict is not None and verdict.rule is None})
+                self._keep({**row, "accepted": verdict is not None and verdict.rule is None})
+
+    def attach(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Make `input.commands` of what was kept, each command once."""
+        self._spool()
+        con.execute(f"ATTACH '{self._path}' AS recorded")
+        con.execute(
+            "CREATE OR REPLACE TABLE recorded.once AS SELECT DISTINCT ON (id) * FROM recorded.commands ORDER BY id"
+        )
+        con.execute("CREATE VIEW input.commands AS FROM recorded.once")
+
+    def _keep(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= SPOOL:
+            self._spool()
+
+    def _spool(self) -> None:
+        import duckdb
+        import pyarrow as pa
+
+        with duckdb.connect(str(self._path)) as con:
+            con.execute(
+                "CREATE TABLE IF NOT EXISTS commands (domain VARCHAR, kind VARCHAR, id VARCHAR, "
+                '"at" TIMESTAMPTZ, accepted BOOLEAN, body VARCHAR)'
+            )
+            if self._rows:
+                con.register("batch", pa.Table.from_pylist(self._rows))
+                con.execute("INSERT INTO commands BY NAME FROM batch")
+        self._rows.clear()
 
 
 def _sent(mesh: Mesh, domain: str) -> Iterator[dict[str, Any]]:
@@ -97,20 +138,20 @@ def reconcile(mesh: Mesh, directory: Path | None, recorder: Recorder) -> list[To
 
     from hanse.publish.reader import Reader
 
-    con = duckdb.connect()
-    reader = Reader(mesh.settings)
-    for product in mesh.model.products:
-        con.execute(f'CREATE SCHEMA IF NOT EXISTS "{product.domain}"')
-        scan = reader.scan(product.full_name, None)
-        con.execute(f'CREATE VIEW "{product.domain}"."{product.name}" AS {scan.sql}')
-    _load_input(con, directory, recorder)
-    kind = "OLIST" if directory else "SIMULATED"
-    found: list[Total] = []
-    for domain in mesh.model.domains:
-        for name, over_products, over_input in getattr(load_module(domain, "totals"), kind, []):
-            expected, got = _one(con, over_input), _one(con, over_products)
-            found.append(Total(name, expected, got, expected == got))
-    return found
+    with duckdb.connect() as con:
+        reader = Reader(mesh.settings)
+        for product in mesh.model.products:
+            con.execute(f'CREATE SCHEMA IF NOT EXISTS "{product.domain}"')
+            scan = reader.scan(product.full_name, None)
+            con.execute(f'CREATE VIEW "{product.domain}"."{product.name}" AS {scan.sql}')
+        _load_input(con, directory, recorder)
+        kind = "OLIST" if directory else "SIMULATED"
+        found: list[Total] = []
+        for domain in mesh.model.domains:
+            for name, over_products, over_input in getattr(load_module(domain, "totals"), kind, []):
+                expected, got = _one(con, over_input), _one(con, over_products)
+                found.append(Total(name, expected, got, expected == got))
+        return found
 
 
 def _load_input(con: duckdb.DuckDBPyConnection, directory: Path | None, recorder: Recorder) -> None:
@@ -123,11 +164,7 @@ def _load_input(con: duckdb.DuckDBPyConnection, directory: Path | None, recorder
                 f"FROM read_csv('{source}', all_varchar = true, ignore_errors = true)"
             )
         return
-    import pyarrow as pa
-
-    commands = pa.Table.from_pylist(recorder.rows)
-    con.register("recorded", commands)
-    con.execute("CREATE TABLE input.commands AS SELECT DISTINCT ON (id) * FROM recorded ORDER BY id")
+    recorder.attach(con)
 
 
 def _one(con: duckdb.DuckDBPyConnection, sql: str) -> Any:
