@@ -6,9 +6,12 @@
 | log | HANSE_LOG | `sqlite:` for the embedded log, or `kafka://host:port[,host:port]` | sqlite: |
 | registry | HANSE_REGISTRY | `sqlite:` for the embedded registry, `postgresql://…` for one in that database, or the `http(s)://` address of any | sqlite: |
 | store | HANSE_STORE | `sqlite:` for the domains' event stores, or `postgresql://…` | sqlite: |
+| lakehouse | HANSE_LAKEHOUSE | `sqlite:` for the Iceberg catalog in a file, or `postgresql://…` | sqlite: |
 | host | HANSE_HOST | address on which the catalog listens | 127.0.0.1 |
 | port | HANSE_PORT | its port | 8321 |
 | openlineage | HANSE_OPENLINEAGE | a file, or an `http(s)://` address, that gets an OpenLineage event of every run | |
+| memory | HANSE_MEMORY | most memory that a product's state takes, such as `2GB`; what is more spills to disk beside the state | |
+| batch_seconds | HANSE_BATCH_SECONDS | seconds that a batch of records should take: its size follows, between 1,000 and 100,000 records; without it always 100,000 | |
 
 `sqlite:?sync=normal` lets the log's last commits go with the machine's power (the default, `full`,
 does not) and `sqlite:?max_bytes=N` limits its file. Options of the Kafka client stand after `?` too,
@@ -18,6 +21,7 @@ or in variables: HANSE_KAFKA_SASL_PASSWORD is `sasl.password`.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -37,9 +41,12 @@ class Settings:
     log: str = "sqlite:"
     registry: str = "sqlite:"
     store: str = "sqlite:"
+    lakehouse: str = "sqlite:"
     host: str = "127.0.0.1"
     port: int = 8321
     openlineage: str = ""
+    memory: str = ""
+    batch_seconds: float | None = None
 
     @property
     def log_path(self) -> Path:
@@ -109,7 +116,9 @@ def load_settings(root: Path | None = None, environ: Mapping[str, str] | None = 
     chosen = {**_from_file(base / FILE), **_from_environment(os.environ if environ is None else environ)}
     port = _port(chosen.pop("port", "8321"), base)
     data = (base / chosen.pop("data", ".hanse")).resolve()
-    return Settings(root=base, data=data, port=port, **chosen)
+    seconds = _seconds(chosen.pop("batch_seconds", ""), base)
+    memory = _memory(chosen.pop("memory", ""), base)
+    return Settings(root=base, data=data, port=port, batch_seconds=seconds, memory=memory, **chosen)
 
 
 def _names() -> set[str]:
@@ -127,7 +136,7 @@ def _from_file(path: Path) -> dict[str, str]:
         if name not in _names():
             known = ", ".join(sorted(_names()))
             raise ConfigError(f"unknown setting {name!r}", where=str(path), expected=known)
-        if not isinstance(value, str | int) or isinstance(value, bool):
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
             raise ConfigError(f"the setting {name!r} has no plain value", where=str(path), got=repr(value))
     return {name: str(value) for name, value in document.items()}
 
@@ -140,6 +149,24 @@ def _port(text: str, root: Path) -> int:
     if not text.isdigit() or not 0 <= int(text) <= 65_535:
         raise ConfigError("the port is not a number", where=str(root / FILE), expected="0 to 65535", got=text)
     return int(text)
+
+
+def _seconds(text: str, root: Path) -> float | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"\d{1,4}(\.\d{1,3})?", text) or float(text) == 0:
+        raise ConfigError(
+            "batch_seconds is no time", where=str(root / FILE), expected="seconds, such as 0.5", got=text
+        )
+    return float(text)
+
+
+def _memory(text: str, root: Path) -> str:
+    if text and not re.fullmatch(r"[1-9]\d{0,5} ?[MG]B", text):
+        raise ConfigError(
+            "memory is no size", where=str(root / FILE), expected="such as 500MB or 2GB", got=text
+        )
+    return text
 
 
 def is_postgres(address: str) -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import quote as percent
 
 from hanse.model.mesh import Contract
 from hanse.publish.verdicts import Verdicts
+from hanse.settings import Settings, is_postgres
 
 if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog
@@ -28,11 +29,20 @@ PROPERTIES = {
 
 
 class Lakehouse:
-    """Tables of a mesh under one folder: `catalog.db`, `verdicts.db`, `warehouse/`, `leases/`."""
+    """Tables of a mesh under one folder: `catalog.db`, `verdicts.db`, `warehouse/`, `leases/`.
 
-    def __init__(self, path: Path) -> None:
+    With a `postgresql://` address the Iceberg catalog is there instead of in `catalog.db`.
+    """
+
+    def __init__(self, path: Path, address: str = "sqlite:") -> None:
         self.path = path
+        self.address = address
         self.verdicts = Verdicts(path / "verdicts.db")
+
+    @classmethod
+    def of(cls, settings: Settings) -> Lakehouse:
+        """The lakehouse of a mesh."""
+        return cls(settings.lakehouse_path, settings.lakehouse)
 
     @property
     def leases(self) -> Path:
@@ -45,6 +55,10 @@ class Lakehouse:
         from pyiceberg.catalog.sql import SqlCatalog
 
         self.path.mkdir(parents=True, exist_ok=True)
+        warehouse = str(self.path / "warehouse")
+        if is_postgres(self.address):
+            uri = "postgresql+psycopg://" + self.address.partition("://")[2]
+            return SqlCatalog(CATALOG, uri=uri, warehouse=warehouse)
         file = self.path / "catalog.db"
         if not file.exists():
             con = sqlite3.connect(file, timeout=30)
@@ -53,7 +67,7 @@ class Lakehouse:
         return SqlCatalog(
             CATALOG,
             uri=f"sqlite:///{percent(str(file))}?timeout=30",
-            warehouse=str(self.path / "warehouse"),
+            warehouse=warehouse,
         )
 
     def load(self, full_name: str) -> Table | None:

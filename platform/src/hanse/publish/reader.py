@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanse.errors import PublicationError
 from hanse.publish.verdicts import SnapshotInfo, Verdict, Verdicts
-from hanse.settings import Settings
+from hanse.settings import Settings, is_postgres
 
 if TYPE_CHECKING:
     from pyiceberg.io import FileIO
@@ -77,6 +77,7 @@ class Reader:
 
     def __init__(self, settings: Settings) -> None:
         self.path = settings.lakehouse_path
+        self.address = settings.lakehouse
         self.verdicts = Verdicts(self.path / "verdicts.db")
 
     def products(self) -> list[str]:
@@ -144,6 +145,8 @@ class Reader:
         return rows[0][0] if rows else None
 
     def _catalog(self, query: str, parameters: tuple[Any, ...]) -> list[Any]:
+        if is_postgres(self.address):
+            return self._in_postgres(query.replace("?", "%s"), parameters)
         file = self.path / "catalog.db"
         if not file.exists():
             return []
@@ -154,6 +157,19 @@ class Reader:
                 if "no such table" in str(error):
                     return []  # the catalog is just being made
                 raise
+
+    def _in_postgres(self, query: str, parameters: tuple[Any, ...]) -> list[Any]:
+        import psycopg
+
+        try:
+            with psycopg.connect(self.address, autocommit=True) as con:
+                return con.execute(query.encode(), parameters).fetchall()
+        except psycopg.errors.UndefinedTable:
+            return []  # nothing was ever published
+        except psycopg.Error as error:
+            raise PublicationError(
+                "the Iceberg catalog does not answer", where="the setting lakehouse", got=str(error)[:300]
+            ) from error
 
     def _metadata(self, full_name: str) -> TableMetadata:
         for attempt in range(3):

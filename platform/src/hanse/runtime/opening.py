@@ -43,7 +43,7 @@ def leased(mesh: Mesh, product: Product, wait: float = LEASE_WAIT_SECONDS) -> Ge
     from hanse.publish.lease import Lease
     from hanse.publish.publisher import Publisher
 
-    with Lakehouse(mesh.settings.lakehouse_path) as lakehouse:
+    with Lakehouse.of(mesh.settings) as lakehouse:
         deadline = time.monotonic() + wait
         while True:
             try:
@@ -76,7 +76,10 @@ def projecting(
     import duckdb
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(str(path)) as con:
+    config: dict[str, str] = {"temp_directory": f"{path}.spill"}
+    if mesh.settings.memory:
+        config["memory_limit"] = mesh.settings.memory
+    with duckdb.connect(str(path), config=dict(config)) as con:
         con.execute("SET TimeZone = 'UTC'")
         yield con, projector_of(mesh, product, con, beside=beside)
 
@@ -89,7 +92,16 @@ def projector_of(
     from hanse.publish.reader import Reader
 
     reader = Reader(mesh.settings)
-    return Projector(product, mesh.model, mesh.log, mesh.registry_of, con, reader=reader, beside=beside)
+    return Projector(
+        product,
+        mesh.model,
+        mesh.log,
+        mesh.registry_of,
+        con,
+        reader=reader,
+        beside=beside,
+        batch_seconds=mesh.settings.batch_seconds,
+    )
 
 
 def sink_of(mesh: Mesh, projector: Projector, product: Product) -> SinkState:

@@ -82,7 +82,7 @@ def _alone(
     from hanse.publish.lease import Lease
 
     path = beside_path(mesh, product)
-    with Lakehouse(mesh.settings.lakehouse_path) as lakehouse:
+    with Lakehouse.of(mesh.settings) as lakehouse:
         lock = Lease.acquire(lakehouse.leases, path.stem)
     with lock:
         drop_state(path)
@@ -101,7 +101,7 @@ def _drop_unseen(mesh: Mesh, product: Product) -> None:
     from hanse.publish.lakehouse import Lakehouse
 
     path = beside_path(mesh, product)
-    with Lakehouse(mesh.settings.lakehouse_path) as lakehouse:
+    with Lakehouse.of(mesh.settings) as lakehouse:
         if path.exists() and not published(lakehouse, product, path):
             drop_state(path)
 

@@ -41,5 +41,5 @@ def maintain_product(mesh: Mesh, name: str, *, wait: float = LEASE_WAIT_SECONDS)
 
 def scrub_products(mesh: Mesh) -> list[str]:
     """Paths of data files that are missing, or whose bytes are not those that were written."""
-    with Lakehouse(mesh.settings.lakehouse_path) as lakehouse:
+    with Lakehouse.of(mesh.settings) as lakehouse:
         return maintenance.scrub(lakehouse)
