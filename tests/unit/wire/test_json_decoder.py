@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from hanse.errors import DecodeError, SchemaError, UnknownSchema
 from hanse.ports.event_log import RECORDS
 from hanse.ports.schema_registry import RegisteredSchema
+from hanse.wire.cloudevents import NO_DATA
 from hanse.wire.decoded import NO_VALUE
 from hanse.wire.frame import frame, values_of
 from hanse.wire.json import rows as by_row
 from hanse.wire.json.columns import cut
-from hanse.wire.json.decoder import NO_DATA, JsonDecoder
+from hanse.wire.json.decoder import JsonDecoder
 from hanse.wire.json.types import parse_json_schema
 
 FLAT = {
@@ -211,6 +212,21 @@ def test_structured_cloud_events_bring_their_data() -> None:
     got = JsonDecoder(None, FLAT).decode(pa.table(columns, schema=RECORDS))
     assert got.table.column("id").to_pylist() == ["a", "a"]
     assert [p.reason for p in got.poison] == [by_row.NO_OBJECT, NO_DATA]
+
+
+def test_structured_cloud_events_bring_binary_data_plain_or_framed() -> None:
+    import base64
+
+    header = [{"name": "content-type", "value": b"application/cloudevents+json"}]
+    data = [GOOD, frame(7, GOOD), frame(8, GOOD), frame(9, GOOD), b"\x00", b"["]
+    texts = [base64.b64encode(d).decode() for d in data]
+    values = [json.dumps({"specversion": "1.0", "data_base64": text}).encode() for text in [*texts, "?", 5]]
+    rows = [(0, i, 0, None, v, header) for i, v in enumerate(values)]
+    columns = dict(zip(RECORDS.names, map(list, zip(*rows, strict=True)), strict=True))
+    got = JsonDecoder(FakeRegistry(), FLAT).decode(pa.table(columns, schema=RECORDS))
+    assert got.indices.tolist() == [0, 1]
+    assert got.table.column("id").to_pylist() == ["a", "a"]
+    assert [p.row for p in got.poison] == [2, 3, 4, 5, 6, 7]
 
 
 # -- the cutter against the strict reader

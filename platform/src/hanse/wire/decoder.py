@@ -14,8 +14,9 @@ from hanse.wire.avro.resolve import Plan, resolve
 from hanse.wire.avro.rows import read_row, table_of_rows
 from hanse.wire.avro.schema import AvroType, parse
 from hanse.wire.avro.types import arrow_schema
-from hanse.wire.decoded import NO_VALUE, Decoded, Poison, by_place, merged, named
-from hanse.wire.frame import NO_FRAME, Ints, Values, schema_ids, values_of
+from hanse.wire.cloudevents import framed_values
+from hanse.wire.decoded import Decoded, Poison, by_place, merged, named
+from hanse.wire.frame import Ints, Values
 from hanse.wire.references import referenced
 
 
@@ -39,10 +40,7 @@ class Decoder:
 
     def decode(self, rows: pa.Table) -> Decoded:
         """Decode the `value` column of rows shaped as `RECORDS`; a null value is poison here."""
-        values = values_of(rows.column("value"))
-        ids, framed = schema_ids(values)
-        poison = [Poison(int(i), NO_VALUE) for i in np.flatnonzero(~values.valid)]
-        poison += [Poison(int(i), NO_FRAME) for i in np.flatnonzero(values.valid & ~framed)]
+        values, ids, framed, poison = framed_values(rows)
         tables: list[pa.Table] = []
         places: list[Ints] = []
         for schema_id in _distinct(ids[framed]):

@@ -9,16 +9,13 @@ import pyarrow as pa
 
 from hanse.errors import DecodeError, UnknownSchema
 from hanse.ports.schema_registry import SchemaRegistry
+from hanse.wire.cloudevents import data_of, structured
 from hanse.wire.decoded import NO_VALUE, Decoded, Poison, by_place, merged
-from hanse.wire.frame import Ints, Values, schema_ids, values_of
-from hanse.wire.headers import header
+from hanse.wire.frame import MAGIC, Ints, Values, schema_ids, values_of
 from hanse.wire.json.columns import cut
 from hanse.wire.json.connect import payload_of, unwrapped
-from hanse.wire.json.rows import NO_OBJECT, load, read_value
+from hanse.wire.json.rows import load, read_value
 from hanse.wire.json.types import JsonType, parse_json_schema
-
-STRUCTURED = b"application/cloudevents+json"
-NO_DATA = "the CloudEvent has no JSON data"
 
 
 class JsonDecoder:
@@ -53,12 +50,12 @@ class JsonDecoder:
                 which = np.flatnonzero(framed & (ids == schema_id))
                 poison += [Poison(int(i), f"schema id {schema_id} cannot be used", problem) for i in which]
                 values.valid[which] = False
-        structured = _structured(rows, len(framed)) & values.valid
+        inside = structured(rows, len(framed)) & values.valid
         if self.wrapped:
             values = unwrapped(values)
         parts: list[tuple[pa.Table, Ints]] = []
         for skip, these in ((0, ~framed), (5, framed)):
-            which = np.flatnonzero(these & values.valid & ~structured)
+            which = np.flatnonzero(these & values.valid & ~inside)
             parts += [
                 (pa.table(c.columns, schema=self.schema), c.places)
                 for c in cut(self.reader, values, which, skip)
@@ -69,7 +66,7 @@ class JsonDecoder:
         left = np.flatnonzero(values.valid & ~done)
         gone: list[int] = []
         if len(left):
-            table, places, bad = self._by_row(values, left, framed, structured, gone)
+            table, places, bad = self._by_row(values, left, framed, inside, gone)
             parts.append((table, places))
             poison += bad
         nothing = (self.schema.empty_table(), np.empty(0, dtype=np.int64))
@@ -96,7 +93,7 @@ class JsonDecoder:
         )
 
     def _by_row(
-        self, values: Values, which: Ints, framed: Any, structured: Any, gone: list[int]
+        self, values: Values, which: Ints, framed: Any, inside: Any, gone: list[int]
     ) -> tuple[pa.Table, Ints, list[Poison]]:
         made: list[dict[str, Any]] = []
         places: list[int] = []
@@ -104,7 +101,7 @@ class JsonDecoder:
         for row in which.tolist():
             try:
                 document = load(values.bytes_at(row)[5 if framed[row] else 0 :])
-                document = _data(document) if structured[row] else document
+                document = self._data(document) if inside[row] else document
                 document = payload_of(document) if self.wrapped else document
                 if document is None and self.wrapped:
                     gone.append(row)
@@ -117,20 +114,13 @@ class JsonDecoder:
         arrays = [pa.array([m[f.name] for m in made], f.type) for f in self.schema]
         return pa.table(arrays, schema=self.schema), np.array(places, dtype=np.int64), poison
 
-
-def _structured(rows: pa.Table, count: int) -> Any:
-    """Which rows say by their content type that they are structured CloudEvents."""
-    found = np.zeros(count, dtype=bool)
-    if "headers" in rows.column_names:
-        owner, types = header(rows, "content-type")
-        named = [bytes(t).lower().startswith(STRUCTURED) for t in types.to_pylist()]
-        found[owner[np.array(named, dtype=bool)]] = True
-    return found
-
-
-def _data(event: Any) -> Any:
-    if not isinstance(event, dict):
-        raise DecodeError(NO_OBJECT)
-    if "data" not in event or not str(event.get("datacontenttype", "application/json")).endswith("json"):
-        raise DecodeError(NO_DATA)
-    return event["data"]
+    def _data(self, event: Any) -> Any:
+        """The document inside a structured event; binary data may have a frame of their own."""
+        data = data_of(event)
+        if not isinstance(data, bytes):
+            return data
+        if data[:1] != bytes([MAGIC]):
+            return load(data)
+        if problem := self._problem(int.from_bytes(data[1:5], "big")):
+            raise DecodeError(problem)
+        return load(data[5:])

@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from hanse.errors import DecodeError, SchemaError, UnknownSchema
 from hanse.ports.schema_registry import SchemaRegistry
-from hanse.wire.decoded import NO_VALUE, Decoded, Poison, by_place, merged, named
-from hanse.wire.frame import NO_FRAME, Ints, Values, schema_ids, values_of
+from hanse.wire.cloudevents import framed_values
+from hanse.wire.decoded import Decoded, Poison, by_place, merged, named
+from hanse.wire.frame import Ints, Values
 from hanse.wire.protobuf.columns import Messages
 from hanse.wire.protobuf.rows import read_message
 from hanse.wire.protobuf.types import columns_of_message, load_message, message_class, path_of
@@ -43,10 +44,7 @@ class ProtobufDecoder:
 
     def decode(self, rows: pa.Table) -> Decoded:
         """Decode the `value` column of rows shaped as `RECORDS`; a null value is poison here."""
-        values = values_of(rows.column("value"))
-        ids, framed = schema_ids(values)
-        poison = [Poison(int(i), NO_VALUE) for i in np.flatnonzero(~values.valid)]
-        poison += [Poison(int(i), NO_FRAME) for i in np.flatnonzero(values.valid & ~framed)]
+        values, ids, framed, poison = framed_values(rows)
         raw = np.frombuffer(values.data, dtype=np.uint8)
         parts: list[tuple[pa.Table, Ints]] = []
         for schema_id in np.unique(ids[framed]).tolist():
