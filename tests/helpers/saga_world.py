@@ -221,6 +221,7 @@ class World:
     """All of it in one folder; `at` is what the clock shows. Opened again, it goes on."""
 
     def __init__(self, root: Path, *, log: EventLog | None = None, at: datetime = NOW) -> None:
+        root.mkdir(exist_ok=True)
         self.root = root
         self.at = at
         self.model = model(root)
@@ -276,6 +277,11 @@ class World:
     def status(self, sale: str) -> tuple[str, str]:
         [row] = self.stores["sales"].processes(prefix=f"sell/{sale}")
         return row.status, row.step
+
+    def status_of(self, sale: str) -> str:
+        """The status, or nothing when the saga has not begun."""
+        rows = self.stores["sales"].processes(prefix=f"sell/{sale}")
+        return rows[0].status if rows else ""
 
     def did(self, sale: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What happened to the sale, and to its stock."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from customers.values import Address, EmailAddress
-from hanse.domain import Command, command
+from hanse.domain import Command, PersonalText, command
 
 
 @command
@@ -15,7 +15,7 @@ class RegisterCustomer(Command):
     customer_id: str
     address: Address
     registered_at: datetime
-    name: str | None = None
+    name: PersonalText = None
     email: EmailAddress | None = None
     lead_id: str | None = None
 
