@@ -20,11 +20,13 @@ from starlette.staticfiles import StaticFiles
 
 from hanse.errors import HanseError
 from hanse_governance.registration import Desk
+from hanse_governance.runner import check_mesh
 
-from . import access_pages, api, iceberg_rest, pages, problems, registration_api
+from . import access_pages, api, governance_pages, iceberg_rest, pages, problems, registration_api
 from .audit import Audit
 from .catalog import Catalog
 from .conditional import Conditional
+from .governance_pages import Checker
 from .metrics import Measured
 from .rates import Rates
 from .requests import Requests
@@ -84,12 +86,15 @@ def create_app(
     app.state.catalog = catalog
     app.state.tokens = tokens
     app.state.desk = _desk_of(mesh)
+    app.state.checker = _checker_of(mesh)
     app.state.requests = Requests(tokens.path) if tokens is not None else None
     app.include_router(api.router)
     app.include_router(access_pages.api)
     app.include_router(registration_api.router)
+    app.include_router(governance_pages.api)
     app.include_router(iceberg_rest.router)
     app.include_router(access_pages.pages, include_in_schema=False)
+    app.include_router(governance_pages.pages, include_in_schema=False)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(HanseError, _on_error)
@@ -137,6 +142,13 @@ def _tokens_of(mesh: Mesh | MeshView) -> Tokens | None:
 def _desk_of(mesh: Mesh | MeshView) -> Desk | None:
     settings = getattr(mesh, "settings", None)
     return Desk(settings.root, settings.data) if settings is not None else None
+
+
+def _checker_of(mesh: Mesh | MeshView) -> Checker | None:
+    settings = getattr(mesh, "settings", None)
+    if settings is None:
+        return None
+    return Checker(lambda: check_mesh(settings.root, cache_folder=settings.data / "check"))
 
 
 def _audit_of(mesh: Mesh | MeshView) -> Audit | None:
