@@ -93,7 +93,10 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """The variables under which another process in the same root has the same settings."""
-        return {f"HANSE_{name.upper()}": str(getattr(self, name)) for name in _names()}
+        values = {name: getattr(self, name) for name in _names()}
+        return {
+            f"HANSE_{name.upper()}": "" if value is None else str(value) for name, value in values.items()
+        }
 
 
 def find_root(start: Path | None = None) -> Path:

@@ -48,5 +48,22 @@ def test_outside_a_mesh_the_way_in_is_named(tmp_path: Path) -> None:
 
 
 def test_another_process_gets_the_same_settings(tmp_path: Path) -> None:
-    settings = load_settings(tmp_path, {"HANSE_LOG": "kafka://a:1", "HANSE_PORT": "1"})
+    chosen = {
+        "HANSE_LOG": "kafka://a:1",
+        "HANSE_PORT": "1",
+        "HANSE_MEMORY": "2GB",
+        "HANSE_BATCH_SECONDS": "0.5",
+    }
+    settings = load_settings(tmp_path, chosen)
+    assert (settings.memory, settings.batch_seconds) == ("2GB", 0.5)
     assert load_settings(tmp_path, settings.environment()) == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("MEMORY", "much"), ("MEMORY", "0GB"), ("BATCH_SECONDS", "0"), ("BATCH_SECONDS", "soon")],
+)
+def test_what_is_no_size_or_time_is_named(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_settings(tmp_path, {f"HANSE_{name}": text})
+    assert text in str(error.value)

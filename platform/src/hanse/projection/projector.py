@@ -28,6 +28,7 @@ from hanse.projection.dead_letters import dead_letter_topic, letters_of, send
 from hanse.projection.dedup import Positions
 from hanse.projection.external import topic_decoder
 from hanse.projection.failpoints import reach
+from hanse.projection.pace import MOST, Pace
 from hanse.projection.place import Place
 from hanse.projection.products_read import ProductsRead, Step
 from hanse.projection.program import (
@@ -111,7 +112,8 @@ class Projector:
 
     Raises ConfigError for descriptors, schemas or a state of another program, UnsupportedSQL at its place in
     the product's projection.sql. `registry` is one for all topics, or tells a topic's. `partial_history`
-    accepts topics whose first records are gone; `beside`: another state of the product lives on.
+    accepts topics whose first records are gone; `beside`: another state of the product lives on;
+        `batch_seconds`: how long a batch should take (see `Pace`).
     """
 
     def __init__(
@@ -124,9 +126,11 @@ class Projector:
         *,
         reader: Reader,
         beside: bool = False,
+        batch_seconds: float | None = None,
         partial_history: bool = False,
     ) -> None:
         self.product = product
+        self.batch_seconds = batch_seconds
         self.products = ProductsRead(product, model, reader, beside=beside)
         self.log = log
         self.con = con
@@ -170,7 +174,7 @@ class Projector:
         self,
         progress: Progress | None = None,
         *,
-        max_batch: int = 100_000,
+        max_batch: int = MOST,
         until: Callable[[], bool] | None = None,
     ) -> RunReport:
         """Apply everything up to the ends that the inputs have now, or until `until()` holds after a batch.
@@ -186,10 +190,13 @@ class Projector:
         for source in self.products.sources:
             self._follow(source, report)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="hanse-reader") as reader:
-            ahead = reader.submit(self._next, inputs, max_batch)
+            pace = Pace(self.batch_seconds, max_batch)
+            ahead = reader.submit(self._next, inputs, pace.size)
             while (batch := ahead.result()) is not None:
-                ahead = reader.submit(self._next, inputs, max_batch)
+                ahead = reader.submit(self._next, inputs, pace.size)
+                begun = time.perf_counter()
                 self._apply(batch, report)
+                pace.took(batch.rows.num_rows, time.perf_counter() - begun)
                 if progress is not None:
                     progress(report.records, total)
                 if until is not None and until():
