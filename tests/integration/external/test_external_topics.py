@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +26,7 @@ from hanse.projection.dead_letters import letters
 from hanse.publish.reader import Reader
 from hanse.registry.client import RegistryClient
 from hanse.runtime import run_product
+from hanse_governance.runner import check_mesh
 from helpers.foreign_topics import (
     BY_STATE,
     CONNECT_FIELDS,
@@ -71,6 +76,10 @@ def new(*arguments: str) -> str:
     return done.output
 
 
+def checked(root: Path) -> list[str]:
+    return [f"{f.code} {f.what}" for f in check_mesh(root).findings]
+
+
 def run() -> tuple[Any, set[tuple[Any, ...]]]:
     with Mesh.open() as mesh:
         done = run_product(mesh, "crm.customers_by_state")
@@ -114,6 +123,7 @@ def test_debezium_in_avro_by_the_topics_own_registry(root: Path, topic: str, reg
     assert "AVRO, Debezium" in new("--from-topic", topic, "--registry", registry_address)
     said = declaration(root)
     assert said["external"] == {"topic": topic, "envelope": "debezium", "registry": registry_address}
+    assert checked(root) == []
     assert run()[1] == BY_STATE
 
 
@@ -152,6 +162,7 @@ def test_plain_json_events_without_key_or_headers_all_count(root: Path, topic: s
     said = declaration(root)
     assert (said["kind"], said["key"]) == ("events", [])
     assert "email" not in (root / "domains/crm/products/customers_by_state/projection.sql").read_text()
+    assert checked(root) == []
     assert run()[1] == {("SP", 11), ("RJ", 11), ("MG", 10)}
 
 
@@ -229,3 +240,18 @@ def test_the_catalog_shows_who_writes_the_topic(
         nodes = client.get("/api/products/crm/customers_by_state/lineage").json()["nodes"]
         assert {"crm.customers": "external topic"}.items() <= {n["name"]: n["kind"] for n in nodes}.items()
         assert "external topic" in client.get("/products/crm/customers_by_state?tab=lineage").text
+
+
+@pytest.mark.parametrize("place", ["before-commit", "after-commit"])
+def test_killed_anywhere_the_next_run_is_exact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, topic: str, place: str
+) -> None:
+    (tmp_path / "hanse.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    write(topic, debezium_json())
+    new("--from-topic", topic)
+    command = [sys.executable, "-m", "hanse", "product", "run", PRODUCT]
+    environment = os.environ | {"HANSE_FAILPOINT": place}
+    killed = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert run()[1] == BY_STATE
