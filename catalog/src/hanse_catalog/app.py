@@ -20,13 +20,13 @@ from starlette.staticfiles import StaticFiles
 
 from hanse.errors import HanseError
 from hanse_governance.registration import Desk
-from hanse_governance.runner import check_mesh
+from hanse_governance.runner import Report, check_mesh
 
-from . import access_pages, api, governance_pages, iceberg_rest, pages, problems, registration_api
+from . import access_pages, api, boards, governance_pages, iceberg_rest, pages, problems, registration_api
 from .audit import Audit
 from .catalog import Catalog
 from .conditional import Conditional
-from .governance_pages import Checker
+from .kept import Kept
 from .metrics import Measured
 from .rates import Rates
 from .requests import Requests
@@ -38,6 +38,7 @@ from .view import MeshView
 
 if TYPE_CHECKING:
     from hanse.bootstrap import Mesh
+    from hanse.storm.model import Board
 
 _LOG = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
@@ -87,14 +88,17 @@ def create_app(
     app.state.tokens = tokens
     app.state.desk = _desk_of(mesh)
     app.state.checker = _checker_of(mesh)
+    app.state.boards = _boards_of(mesh)
     app.state.requests = Requests(tokens.path) if tokens is not None else None
     app.include_router(api.router)
     app.include_router(access_pages.api)
     app.include_router(registration_api.router)
     app.include_router(governance_pages.api)
+    app.include_router(boards.api)
     app.include_router(iceberg_rest.router)
     app.include_router(access_pages.pages, include_in_schema=False)
     app.include_router(governance_pages.pages, include_in_schema=False)
+    app.include_router(boards.pages, include_in_schema=False)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(HanseError, _on_error)
@@ -144,11 +148,26 @@ def _desk_of(mesh: Mesh | MeshView) -> Desk | None:
     return Desk(settings.root, settings.data) if settings is not None else None
 
 
-def _checker_of(mesh: Mesh | MeshView) -> Checker | None:
+def _checker_of(mesh: Mesh | MeshView) -> Kept[Report] | None:
     settings = getattr(mesh, "settings", None)
     if settings is None:
         return None
-    return Checker(lambda: check_mesh(settings.root, cache_folder=settings.data / "check"))
+    return Kept(lambda: check_mesh(settings.root, cache_folder=settings.data / "check"))
+
+
+def _boards_of(mesh: Mesh | MeshView) -> Kept[Board] | None:
+    from hanse.bootstrap import Mesh
+
+    if not isinstance(mesh, Mesh):
+        return None
+
+    def draw() -> Board:
+        from hanse.descriptors import load_mesh
+        from hanse.storm import board_of
+
+        return board_of(load_mesh(mesh.settings.root))
+
+    return Kept(draw)
 
 
 def _audit_of(mesh: Mesh | MeshView) -> Audit | None:

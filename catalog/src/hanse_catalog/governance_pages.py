@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,27 +15,12 @@ from hanse_governance.runner import Report
 
 from .api import catalog_of, reader_of
 from .contexts import HEIGHT, WIDTH, context_map
+from .kept import Kept
 from .problems import Forbidden
 from .render import page as render
 
 api = APIRouter(prefix="/api", tags=["governance"])
 pages = APIRouter()
-
-
-class Checker:
-    """The report of the mesh's check, made again when a descriptor changed."""
-
-    def __init__(self, check: Callable[[], Report]) -> None:
-        self._check = check
-        self._lock = threading.Lock()
-        self._known: tuple[str, Report] | None = None
-
-    def report(self, revision: str) -> Report:
-        """The report at that revision of the descriptors."""
-        with self._lock:
-            if self._known is None or self._known[0] != revision:
-                self._known = (revision, self._check())
-            return self._known[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +55,10 @@ def matrix(report: Report) -> list[Line]:
 
 
 def _report(request: Request) -> Report:
-    checker: Checker | None = request.app.state.checker
+    checker: Kept[Report] | None = request.app.state.checker
     if checker is None:
         raise Forbidden("this catalog has no files to check", fix="serve it over a mesh, with `hanse up`")
-    return checker.report(catalog_of(request).view.revision())
+    return checker.at(catalog_of(request).view.revision())
 
 
 @api.get("/governance", summary="What the policies found")

@@ -14,6 +14,8 @@ from hanse.descriptors import load_mesh
 from hanse_catalog.app import create_app
 from hanse_catalog.contexts import HEIGHT, WIDTH, context_map
 from hanse_catalog.sql.pool import PoolSettings
+from helpers.catalog_mesh import SampleMesh
+from helpers.reference_mesh import copy_mesh
 
 BASE = Path(__file__).parents[2] / "unit" / "governance" / "meshes" / "base"
 
@@ -56,3 +58,20 @@ def test_boxes_lie_in_the_picture_and_apart() -> None:
         assert 66 <= box.x <= WIDTH - 66 and 22 <= box.y <= HEIGHT - 22
     places = {(box.x, box.y) for box in drawn.boxes}
     assert len(places) == len(model.domains)
+
+
+def test_the_board_is_drawn_from_the_code(tmp_path: Path) -> None:
+    root = copy_mesh(tmp_path)
+    with Mesh.open(root) as mesh, TestClient(create_app(mesh, settings=PoolSettings(size=1))) as client:
+        page = client.get("/board")
+        assert page.status_code == 200 and "/board.svg" in page.text
+        picture = client.get("/board.svg")
+        assert picture.headers["content-type"].startswith("image/svg+xml")
+        kinds = {note["kind"] for lane in client.get("/api/board").json()["lanes"] for note in lane["notes"]}
+        assert {"command", "event", "aggregate", "read_model"} <= kinds
+
+
+def test_a_sample_mesh_has_no_board(tmp_path: Path) -> None:
+    with TestClient(create_app(SampleMesh(tmp_path / "m"), settings=PoolSettings(size=1))) as client:
+        assert client.get("/board").status_code == 403
+        assert client.get("/governance").status_code == 403
