@@ -1,28 +1,28 @@
-"""Topics that exist with other settings than their domain declares are reported, all of them."""
+"""Topics that exist with other settings than their domain declares: each setting, and both sides."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from hanse.adapters.sqlite_log import SqliteLog
-from hanse.log.declared import drifts, spec_of
-from hanse.model.mesh import Domain, MeshModel, Team, Topic
+import pytest
+
+from hanse.log.declared import differing, spec_of
+from hanse.model.mesh import Topic
 from hanse.ports.event_log import TopicSpec
 
 
-def test_drift_names_the_topic_and_both_sides(tmp_path: Path) -> None:
-    placed = Topic("orders", "placed", tmp_path, ("id",), partitions=4)
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        (TopicSpec("orders.state", 2, "compact"), []),
+        (TopicSpec("orders.state", 2), [("cleanup", "compact", "delete")]),
+        (
+            TopicSpec("orders.state", 3, "compact", retention_ms=5, retention_bytes=7),
+            [("partitions", 2, 3), ("retention_ms", None, 5), ("retention_bytes", None, 7)],
+        ),
+    ],
+)
+def test_each_setting_that_differs(tmp_path: Path, there: TopicSpec, expected: list[object]) -> None:
     state = Topic("orders", "state", tmp_path, ("id",), kind="state", partitions=2)
-    unmade = Topic("orders", "unmade", tmp_path, ("id",))
-    domain = Domain("orders", tmp_path / "orders", Team("Orders"), topics=(placed, state, unmade))
-    model = MeshModel(tmp_path, (domain,), ())
-    log = SqliteLog(tmp_path / "log.db")
-    log.create_topic(spec_of(placed))
-    log.create_topic(TopicSpec("orders.state", partitions=2))
-    log.create_topic(TopicSpec("foreign.topic"))
-    (found,) = drifts(log, model)
-    log.close()
-    assert "orders.state" in found.what
-    assert found.where == str(tmp_path / "orders" / "domain.yaml")
-    assert "cleanup compact" in str(found.expected)
-    assert "cleanup delete" in str(found.got)
+    assert differing(state, there) == expected
+    assert differing(state, spec_of(state)) == []

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from hanse.errors import TopicDrift
-from hanse.log.checks import drift
-from hanse.model.mesh import MeshModel, Topic
-from hanse.ports.event_log import EventLog, TopicSpec
+from hanse.model.mesh import Topic
+from hanse.ports.event_log import TopicSpec
 
 
 def spec_of(topic: Topic) -> TopicSpec:
@@ -25,14 +23,3 @@ def differing(topic: Topic, there: TopicSpec) -> list[tuple[str, object, object]
     names = ("partitions", "cleanup", "retention_ms", "retention_bytes")
     pairs = [(name, getattr(declared, name), getattr(there, name)) for name in names]
     return [(name, expected, got) for name, expected, got in pairs if expected != got]
-
-
-def drifts(log: EventLog, model: MeshModel) -> list[TopicDrift]:
-    """One error for each declared topic that exists with other settings; not made yet is no drift."""
-    there = {info.spec.name: info.spec for info in log.topics()}
-    declared = [(d.directory, spec_of(topic)) for d in model.domains for topic in d.own_topics]
-    return [
-        drift(spec, there[spec.name], f"{directory / 'domain.yaml'}")
-        for directory, spec in declared
-        if spec.name in there and there[spec.name] != spec
-    ]
