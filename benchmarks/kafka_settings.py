@@ -5,7 +5,8 @@
 
 A line is `KafkaLog` with one setting changed: records/s of tables of 10,000 rows, each waited for (a relay that
 catches up, a load); the median milliseconds to store 1 and 100 records (an order that is placed, a relay that is
-up to date); bytes a record on the broker's disk; processor seconds of this process for a million records.
+up to date); bytes a record on the broker's disk; processor seconds of this process to write and to read (by
+the columnar reader) a million records. A record is written once and read by every product.
 """
 
 from __future__ import annotations
@@ -86,6 +87,17 @@ def median_ms(log: KafkaLog, topic: str, size: int, times: int) -> float:
     return statistics.median(taken) * 1_000
 
 
+def read_cpu(log: KafkaLog, topic: str, count: int) -> float:
+    """Processor seconds to read a million of the records."""
+    busy = time.process_time()
+    offsets, got = dict.fromkeys(range(PARTITIONS), 0), 0
+    while got < count:
+        fetched = log.read(topic, offsets, timeout_ms=1_000)
+        got += fetched.rows.num_rows
+        offsets = fetched.next_offsets
+    return (time.process_time() - busy) * 1e6 / got
+
+
 def line(address: str, folder: Path, number: int, setting: str, rows: pa.Table) -> None:
     """Measure one setting."""
     log = KafkaLog(kafka_settings(f"kafka://{address}?{setting}"))
@@ -100,9 +112,11 @@ def line(address: str, folder: Path, number: int, setting: str, rows: pa.Table) 
         rates.append(TABLE / (time.perf_counter() - began))
     busy = (time.process_time() - busy) * 1e6 / rows.num_rows
     size = stored(folder, topic) / rows.num_rows
+    reading = min(read_cpu(log, topic, rows.num_rows) for _ in range(3))
     one, hundred = median_ms(log, topic, 1, 50), median_ms(log, topic, 100, 50)
     print(
-        f"{setting or 'as it is':24} {statistics.median(rates):>10,.0f} {one:>8.1f} {hundred:>8.1f} {size:>8.0f} {busy:>8.2f}",
+        f"{setting or 'as it is':24} {statistics.median(rates):>10,.0f} {one:>8.1f} {hundred:>8.1f} {size:>8.0f} "
+        f"{busy:>8.2f} {reading:>8.2f}",
         flush=True,
     )
     log.delete_topic(topic)
@@ -125,7 +139,9 @@ def main() -> int:
         folder = Path(temporary) / "broker"
         running = broker.start(folder, port=0)
         try:
-            print(f"{'':24} {'records/s':>10} {'1: ms':>8} {'100: ms':>8} {'bytes':>8} {'CPU s/M':>8}")
+            print(
+                f"{'':24} {'records/s':>10} {'1: ms':>8} {'100: ms':>8} {'bytes':>8} {'write':>8} {'read':>8}"
+            )
             for number, setting in enumerate(SHORT if chosen.short else LINES):
                 line(f"127.0.0.1:{running.port}", folder, number, setting, rows)
         finally:

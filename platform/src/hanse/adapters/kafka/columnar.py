@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from hanse.adapters.kafka.batches import Batch, decode, split
 from hanse.adapters.kafka.reader import LOGGER, Buffered
@@ -22,7 +23,11 @@ _PLENTY = 500_000
 
 
 class ColumnarReader(Buffered):
-    """Reads partitions of a topic from their leaders."""
+    """Reads partitions of a topic from their leaders.
+
+    After a full answer, when more is to be expected, a thread fetches and decodes while the rows are used;
+    it and `read` never run at the same time.
+    """
 
     def __init__(self, settings: KafkaSettings, topic: str, offsets: Mapping[int, int]) -> None:
         super().__init__(topic, offsets)
@@ -35,11 +40,15 @@ class ColumnarReader(Buffered):
         self._pause = 0.0
         self._retry_at = 0.0
         self._moved_since: float | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hanse-fetch")
+        self._ahead: Future[None] | None = None
 
     def read(self, max_records: int, timeout_ms: int, ends: Callable[[], Mapping[int, int]]) -> Fetched:
         """See `Reader.read`; where partitions end comes with every fetch, `ends` is not asked."""
         del ends
-        self._settle()
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.result()
         self._began = time.monotonic()
         self._tails.clear()  # only an answer to what is asked from now on says where the end is
         deadline = self._began + timeout_ms / 1_000
@@ -49,7 +58,10 @@ class ColumnarReader(Buffered):
             if left <= 0 and (self._retry_at or self._all_reached()):
                 break
             self._fill(max_records, min(0.5, max(0.001, left)))
-        return self._take(max_records)
+        fetched = self._take(max_records)
+        if fetched.rows.num_rows == max_records:
+            self._ahead = self._thread.submit(self._fill, max_records, 0.0)
+        return fetched
 
     def _fill(self, max_records: int, wait_s: float) -> None:
         buffered = sum(b.num_rows for batches in self._buffers.values() for b in batches)
@@ -169,7 +181,7 @@ class ColumnarReader(Buffered):
 
     def close(self) -> None:
         """Leave the brokers."""
-        self._stop()
+        self._thread.shutdown(cancel_futures=True)
         self._disconnect()
 
 

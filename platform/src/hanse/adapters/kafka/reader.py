@@ -6,7 +6,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any
@@ -48,8 +47,7 @@ class Buffered:
     """Hands out rows of some partitions of a topic from where it stands.
 
     Rows that came beyond what was asked for wait in a buffer, so that shares are fair over
-    partitions whatever the order in which the broker answers. After a full answer, when more is to be
-    expected, a thread fetches and decodes while the rows are used; only one of the two runs at a time.
+    partitions whatever the order in which the broker answers.
     """
 
     def __init__(self, topic: str, offsets: Mapping[int, int]) -> None:
@@ -58,8 +56,6 @@ class Buffered:
         self._buffers: dict[int, deque[pa.RecordBatch]] = {p: deque() for p in offsets}
         self._tails: dict[int, int] = {}
         self._skipped: dict[int, int] = {}
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hanse-fetch")
-        self._ahead: Future[None] | None = None
 
     def read(self, max_records: int, timeout_ms: int, ends: Callable[[], Mapping[int, int]]) -> Fetched:
         """Up to `max_records` rows, waiting for some."""
@@ -68,20 +64,6 @@ class Buffered:
     def close(self) -> None:
         """Leave the broker."""
         raise NotImplementedError
-
-    def _fill(self, max_records: int, wait_s: float) -> None:
-        """Move what has arrived into the buffers; wait for the first if nothing is there."""
-        raise NotImplementedError
-
-    def _settle(self) -> None:
-        """Wait for what is fetched in the meantime, and raise what it raised."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            ahead.result()
-
-    def _stop(self) -> None:
-        """End the thread; nothing is fetched from now on."""
-        self._thread.shutdown(cancel_futures=True)
 
     def _reached(self, partition: int) -> int:
         """Where to read on once the buffer is empty: past gaps that are known."""
@@ -106,8 +88,6 @@ class Buffered:
         for partition, batches in self._buffers.items():
             if not batches:
                 self.positions[partition] = self._reached(partition)
-        if left <= 0:
-            self._ahead = self._thread.submit(self._fill, max_records, 0.0)
         return Fetched(pa.Table.from_batches(taken, schema=RECORDS), dict(self.positions))
 
     def _from_buffer(self, partition: int, limit: int) -> list[pa.RecordBatch]:
@@ -152,7 +132,6 @@ class Reader(Buffered):
 
         Rows that are in the log when this is called are returned even when the timeout is 0.
         """
-        self._settle()
         began = time.monotonic()
         deadline = began + timeout_ms / 1_000
         certain: float | None = None
@@ -233,7 +212,6 @@ class Reader(Buffered):
 
     def close(self) -> None:
         """Leave the broker."""
-        self._stop()
         self._consumer.close()
 
 
