@@ -189,3 +189,24 @@ def test_joins_and_groups_are_not_recomputed() -> None:
         "rollup",
         "first five",
     ]
+
+
+def test_recomputes_only_while_that_is_cheaper() -> None:
+    """Few keys of a larger state are changed, all of them recomputed, and a small state always."""
+    program = A.format("", "I") + QUERIES["distinct values"]
+    rows = [[n, f"k{n}", n % 5, "2024-01-01T00:00:00"] for n in range(2_000)]
+    with ProjectionHarness(program, small=100) as harness:
+        harness.feed("a", rows)
+        assert harness.engine.behind
+        assert len(harness.rows()) == 2_000
+        harness.feed("a", rows[:20])
+        assert not harness.engine.behind
+        assert "2,020 rows, not recomputed now" in harness.explain()
+        harness.feed("a", [[n, f"k{n % 2}", 1, "2024-01-01T00:00:00"] for n in range(900)])
+        assert harness.engine.behind
+    with ProjectionHarness(program, small=100_000) as harness:
+        harness.feed("a", rows)
+        harness.rows()
+        harness.feed("a", rows[:1])
+        assert harness.engine.behind
+        assert "recomputed now" in harness.explain()

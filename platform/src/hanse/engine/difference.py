@@ -74,6 +74,8 @@ class Difference(Maintainer):
         if way == "delta":
             keys = [key for key in keys if len(key) > 1]
         self._find_keys(source, keys, batch)
+        if way == "groups" and self.small and 2 * self._touched(source, keys) > self.size():
+            return True
         if way == "delta":
             self._evaluate("_hanse_come", source, keys, _half(1))
             self._evaluate("_hanse_gone", source, keys, _half(-1))
@@ -106,6 +108,12 @@ class Difference(Maintainer):
         ]
         text = " UNION ".join(f"SELECT DISTINCT {columns} FROM {batch}" for columns in picked)
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE _hanse_keys AS {text if keys else 'SELECT 1 AS k0'}")
+
+    def _touched(self, source: Source, keys: list[dict[int, str]]) -> int:
+        """Rows of the source in the groups of the batch, which are read as they were and as they are."""
+        return max(
+            _count(self.con, self._narrowed(scan, source.table, keys)) for scan in self.plan.of(source)
+        )
 
     def _evaluate(self, table: str, source: Source, keys: list[dict[int, str]], rows: str) -> None:
         """Make `table` the query's rows when the source's scans read `rows`, and all only what has the keys."""

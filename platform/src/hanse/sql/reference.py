@@ -36,33 +36,53 @@ CONSTRUCTS: tuple[tuple[str, str, str], ...] = (
     (
         "`SESSION`, `PARTITION BY`",
         "rows exactly one gap apart are one session, as long as it is open",
-        "full",
+        "groups",
     ),
-    ("`GROUP BY TUMBLE(…)`, `HOP(…)`, `SESSION(…)`", "with `_START`, `_END`, `_ROWTIME`", "full"),
+    ("`GROUP BY TUMBLE(…)`, `HOP(…)`, `SESSION(…)`", "with `_START`, `_END`, `_ROWTIME`", "groups"),
     (
         "other aggregates, `DISTINCT`, `FILTER`, `HAVING`",
         "a global aggregate over nothing has no row",
-        "full",
+        "groups; full without a key",
     ),
     ("`GROUPING SETS`, `ROLLUP`, `CUBE`", "with `GROUPING`", "full"),
-    ("`JOIN`, `LEFT`, `RIGHT`, `FULL`, `CROSS`, `USING`", "regular joins of what is there now", "full"),
-    ("interval join", "event times compared across the sides, in `ON` or `WHERE`", "full"),
-    ("window join", "both sides in the same windows; also `IN` and `EXISTS`", "full"),
+    (
+        "`JOIN`, `LEFT`, `RIGHT`, `FULL`, `CROSS`, `USING`",
+        "regular joins of what is there now",
+        "delta; groups on the side that an outer join pads",
+    ),
+    (
+        "interval join",
+        "event times compared across the sides, in `ON` or `WHERE`",
+        "delta; groups on the side that an outer join pads",
+    ),
+    (
+        "window join",
+        "both sides in the same windows; also `IN` and `EXISTS`",
+        "delta; full for `IN` and `EXISTS`",
+    ),
     (
         "`FOR SYSTEM_TIME AS OF` event time",
         "the version at the left row's time: a keyed source, or a view that keeps the last row",
-        "full",
+        "delta on the left, groups on the right",
     ),
-    ("`FOR SYSTEM_TIME AS OF` processing time", "lookup: what was there when the left row arrived", "full"),
+    (
+        "`FOR SYSTEM_TIME AS OF` processing time",
+        "lookup: what was there when the left row arrived",
+        "delta on the left, groups on the right",
+    ),
     (
         "`ROW_NUMBER() … WHERE rn <= n`, `ORDER BY … LIMIT`",
         "top-n and deduplication; ties follow arrival",
-        "full",
+        "groups by `PARTITION BY`; full for `LIMIT`",
     ),
-    ("`OVER`", "`ROWS` and `RANGE` frames, named windows", "full"),
-    ("`UNION [ALL]`, `INTERSECT [ALL]`, `EXCEPT [ALL]`", "", "full"),
-    ("`IN`, `EXISTS`, scalar subqueries, `LATERAL (SELECT …)`", "correlated too", "full"),
-    ("`UNNEST`", "of arrays, maps and multisets, `WITH ORDINALITY`", "full"),
+    ("`OVER`", "`ROWS` and `RANGE` frames, named windows", "groups by `PARTITION BY`"),
+    ("`UNION [ALL]`, `INTERSECT [ALL]`, `EXCEPT [ALL]`", "", "delta for `UNION ALL`, else groups"),
+    (
+        "`IN`, `EXISTS`, scalar subqueries, `LATERAL (SELECT …)`",
+        "correlated too",
+        "delta outside, full for the subquery's tables",
+    ),
+    ("`UNNEST`", "of arrays, maps and multisets, `WITH ORDINALITY`", "delta"),
     ("`MATCH_RECOGNIZE`, `WITH RECURSIVE`, table functions of one's own", "", "refused"),
     ("processing-time windows, processing time in a result", "a replay would give other rows", "refused"),
 )
@@ -97,8 +117,15 @@ def page() -> str:
         "",
         "## Constructs",
         "",
-        "Modes: *incremental* works on the batch and a small state, *full* recomputes and takes the difference. "
-        "`hanse product explain` shows the mode of a product.",
+        "Modes: *incremental* works on the batch and a small state. *delta* puts the batch in the place of the table it is of, "
+        "and what that gives is added or taken away. *groups* recomputes the keys that the batch touches, before and after it; the keys "
+        "are columns that lead unchanged from the source to `GROUP BY`, `PARTITION BY` or both sides of an equality. *full* recomputes and "
+        "takes the difference.",
+        "",
+        "*delta* and *groups* hold for declared sources (`'changelog-mode'`) under emission `update`; under `closed` what shows depends on "
+        "the watermark too, and all but filters and windows is *full*. While the state is small or the batch touches most of it, "
+        "recomputing is cheaper and is done instead. `hanse product explain` shows the mode of a product, how a batch of each source "
+        "is taken, its size, and the SQL.",
         "",
         "| construct | | mode |",
         "|---|---|---|",
