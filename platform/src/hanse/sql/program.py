@@ -16,7 +16,7 @@ from hanse.sql.casts import cast
 from hanse.sql.catalog import Catalog, Changelog, Source, View
 from hanse.sql.expressions import ExpressionCompiler
 from hanse.sql.query import QueryCompiler
-from hanse.sql.relation import Binding, Column, Relation, Scope, Value, refuse, unique_columns
+from hanse.sql.relation import RESERVED, Binding, Column, Relation, Scope, Value, refuse, unique_columns
 from hanse.sql.types import BIGINT, Type, TypeSyntax, parse_type, quote
 
 MAX_BYTES = 1_000_000
@@ -221,6 +221,11 @@ class ProgramCompiler:
             raise refuse("a column named twice", tree, "give each column its own name")
         if len({row.this.name.lower() for row in rows}) < len(rows):
             raise refuse("columns that differ only in case", tree, "give each column its own name")
+        for row in rows:
+            if row.this.name.lower() in RESERVED:
+                raise refuse(
+                    f"the column name {row.this.name}", row.this, "the engine uses it: choose another"
+                )
         physical: list[tuple[str, Type, str | None]] = [
             (r.this.name, self._kind(r.args["kind"]), None) for r in rows if r.args.get("kind") is not None
         ]
@@ -298,6 +303,9 @@ class ProgramCompiler:
             relation = Relation(text, relation.columns, sources, append=all(r.append for r in relations))
         keys = declared.primary_key if declared else ()
         for column in relation.columns:
+            if column.name.lower() in RESERVED:
+                clause = f"the result column name {column.name}"
+                raise refuse(clause, queries[0].query, "the engine uses it: give another by AS")
             if column.role == "proctime":
                 raise refuse(
                     f"processing time in the result column {column.name}",
