@@ -25,6 +25,7 @@ Encode = Callable[[Any], bytes]
 
 REMEMBERED = 50_000
 _LONG_TEXT = 200
+_SHORT = 512
 _ERRORS = (TypeError, ValueError, AttributeError, OverflowError, ArithmeticError, KeyError)
 _GROUPS = [bytes((n & 127 | 128, n >> 7 | 128)) for n in range(1 << 14)]
 _LAST = [bytes((n,)) if n < 128 else bytes((n & 127 | 128, n >> 7)) for n in range(1 << 14)]
@@ -145,17 +146,19 @@ def _field(schema: Any, memory: Memory) -> Encode | None:
         if logical == "decimal" and schema["type"] == "bytes":
             return _decimal(schema["precision"], schema.get("scale", 0))
         return None
-    return {"string": _string, "int": _integer(31), "long": _integer(63), "boolean": _boolean}.get(schema)
+    return {"string": _text(b""), "int": _integer(31), "long": _integer(63), "boolean": _boolean}.get(schema)
 
 
 def _nullable(union: list[Any], memory: Memory) -> Encode | None:
     if len(union) != 2 or union.count("null") != 1:
         return None
     null = union.index("null")
+    nothing, something = _varint(null), _varint(1 - null)
+    if _is_string(union[1 - null]):
+        return _text(something, nothing)
     inner = _remembering(union[1 - null], memory)
     if inner is None:
         return None
-    nothing, something = _varint(null), _varint(1 - null)
     return lambda item: nothing if item is None else something + inner[item]
 
 
@@ -169,11 +172,27 @@ def _varint(number: int) -> bytes:
     return data + _LAST[number]
 
 
-def _string(item: Any) -> bytes:
-    if type(item) is not str:
-        raise TypeError(f"expected a string, got {type(item).__name__}")
-    data = item.encode()
-    return _varint(len(data)) + data
+def _is_string(schema: Any) -> bool:
+    """Whether it is a string without a logical type, whatever else stands in its declaration."""
+    if isinstance(schema, dict):
+        return schema["type"] == "string" and "logicalType" not in schema
+    return schema == "string"
+
+
+def _text(before: bytes, nothing: bytes | None = None) -> Encode:
+    """The encoder of a string behind the bytes `before`; with `nothing`, those of None."""
+    heads = [before + _varint(length) for length in range(_SHORT)]
+
+    def encode(item: Any) -> bytes:
+        if item is None and nothing is not None:
+            return nothing
+        if type(item) is not str:
+            raise TypeError(f"expected a string, got {type(item).__name__}")
+        data = item.encode()
+        length = len(data)
+        return (heads[length] if length < _SHORT else before + _varint(length)) + data
+
+    return encode
 
 
 def _boolean(item: Any) -> bytes:
