@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from contract.schema_registry.registry_contract import SchemaRegistryContract, record
-from hanse.adapters.registries import open_registry
+from hanse.adapters.registries import open_registry, place_to_serve
 from hanse.errors import ConfigError, SchemaError
 from hanse.registry.embedded import EmbeddedRegistry
 from hanse.settings import Settings
@@ -137,6 +137,15 @@ def test_open_registry_chooses_by_address(tmp_path: Path) -> None:
     remote.close()
     with pytest.raises(ConfigError, match="address"):
         open_registry(Settings(root=tmp_path, data=tmp_path, registry="ftp://x"))
+
+
+def test_a_mesh_serves_its_own_registry_and_no_other(tmp_path: Path) -> None:
+    own = Settings(root=tmp_path, data=tmp_path / ".hanse")
+    assert place_to_serve(own) == tmp_path / ".hanse" / "registry.db"
+    address = "postgresql://hanse@127.0.0.1/mesh"
+    assert place_to_serve(Settings(root=tmp_path, data=tmp_path, registry=address)) == address
+    with pytest.raises(ConfigError, match="served already"):
+        place_to_serve(Settings(root=tmp_path, data=tmp_path, registry="http://registry:8081"))
 
 
 def test_a_damaged_file_is_an_error_and_no_crash(tmp_path: Path) -> None:
