@@ -7,12 +7,21 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from hanse.bootstrap import Mesh
-from hanse.domain.demo import DemoReport, Timed, olist_streams, responding_streams, run, simulated_streams
+from hanse.domain.demo import (
+    SIMULATED_FROM,
+    DemoReport,
+    Timed,
+    olist_streams,
+    responding_streams,
+    run,
+    simulated_streams,
+)
 from hanse.domain.service import Accepted, Verdict
 from hanse.errors import ConfigError
 from hanse.runtime.inboxes import settle
@@ -21,6 +30,9 @@ from hanse.runtime.reconcile import Recorder, Total, reconcile
 from hanse.runtime.relays import relay_all
 
 Progress = Callable[[str, int], None]
+
+AFTERWARDS = timedelta(days=60)
+"""After the simulated days the sagas act at this one moment, so that every run records the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +157,14 @@ def _command(mesh: Mesh, source: Input, recorder: Recorder, played: Played, prog
 def _settle(mesh: Mesh, source: Input, recorder: Recorder, played: Played, progress: Progress) -> Stage:
     """Let the sagas ask, the simulated world respond, and the sagas end; then note what they asked for."""
     started = time.monotonic()
-    settled = settle(mesh, progress=progress)
-    if source.directory is None:
+    if source.directory is not None:
+        settled = settle(mesh, progress=progress)
+    else:
+        ended = SIMULATED_FROM + timedelta(days=source.days) + AFTERWARDS
+        settled = settle(mesh, clock=lambda: ended, progress=progress)
         streams = responding_streams(mesh, source.seed, source.days)
         _tell(run(mesh, streams, on_verdict=_recording(recorder)), played)
-        settled += settle(mesh, progress=progress)
+        settled += settle(mesh, clock=lambda: ended, progress=progress)
         recorder.add_sent(mesh)
     return Stage("sagas", settled, "messages", time.monotonic() - started)
 
