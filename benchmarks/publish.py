@@ -6,7 +6,8 @@
 
 Shapes: a small keyed product (rewritten whole), an append product, a large keyed product (position deletes).
 Each publication takes 100 changed rows through seal, files, snapshot, checks, move and record. "The tenth"
-and "the last" are medians of ten publications, so that one merge or expiry does not decide.
+and "the last" are medians of ten publications, so that one merge or expiry does not decide. The tenth is that
+of a new product, published in turn with the last of the old one, so that the machine's load is the same.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from hanse.publish.state import Context, SinkState, transaction
 
 LIMIT = 2.0
 ROWS = 100
+IN_TURN = 15
+"""Publications of a new product that take turns with the last of the old one."""
 
 
 def product(*, keyed: bool) -> Product:
@@ -85,23 +88,30 @@ class Shape:
                 self.con.execute(f"INSERT INTO output SELECT k, n, t FROM changes WHERE _seq > {self.seq}")
         self.seq += rows
 
-    def publish(self, number: int) -> float:
-        """Seconds of one publication."""
+    def publish(self, number: int) -> tuple[float, float]:
+        """Seconds of one publication, and those of the processor."""
         keys = f"(i * 7919 + {number} * 104729) % {self.keys}"
         self.change(f"SELECT {keys}, {number}, 'row ' || i FROM range({ROWS}) r(i)", ROWS)
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         done = self.publisher.publish(self.con, self.sink, {"d.t": {"0": number}}, Context())
         assert done is not None
-        return time.perf_counter() - began
+        return time.perf_counter() - began, time.process_time() - busy
 
 
 def race(name: str, times: int, make: Callable[[Path], Shape]) -> dict[str, object]:
     """Publish `times` times; the medians of the tenth and of the last, in milliseconds."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
         shape = make(Path(folder))
-        seconds = [shape.publish(n) for n in range(times)]
+        runs = [shape.publish(n) for n in range(times - IN_TURN)]
+        new = make(Path(other))
+        others: list[tuple[float, float]] = []
+        for n in range(times - IN_TURN, times):
+            others.append(new.publish(n))
+            runs.append(shape.publish(n))
         size = sum(f.stat().st_size for f in Path(folder, "lakehouse").rglob("*") if f.is_file())
-    tenth, last = statistics.median(seconds[5:15]), statistics.median(seconds[-10:])
+    seconds, last_cpu = [s for s, _ in runs], statistics.median(c for _, c in runs[-IN_TURN + 5 :])
+    tenth, last = statistics.median(s for s, _ in others[5:]), statistics.median(seconds[-IN_TURN + 5 :])
+    tenth_cpu = statistics.median(c for _, c in others[5:])
     thousandth = statistics.median(seconds[995:1005]) if times > 1_005 else last
     return {
         "shape": name,
@@ -111,6 +121,9 @@ def race(name: str, times: int, make: Callable[[Path], Shape]) -> dict[str, obje
         "last ms": round(last * 1e3, 1),
         "worst ms": round(max(seconds[5:]) * 1e3, 1),
         "ratio": round(last / tenth, 2),
+        "tenth cpu ms": round(tenth_cpu * 1e3, 1),
+        "last cpu ms": round(last_cpu * 1e3, 1),
+        "ratio of cpu": round(last_cpu / tenth_cpu, 2),
         "lakehouse MB": round(size / 1e6, 1),
     }
 

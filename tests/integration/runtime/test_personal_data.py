@@ -14,8 +14,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from hanse.bootstrap import Mesh
+from hanse.cli.product import app
 from hanse.descriptors import load_mesh
 from hanse.errors import ConfigError
 from hanse.ports.event_log import Record, TopicSpec
@@ -142,6 +144,16 @@ def test_readers_see_hashes_that_are_equal_for_equal_values_and_nulls(root: Path
     assert stat.S_IMODE(where.stat().st_mode) == 0o700
     assert stat.S_IMODE(mesh.settings.mask_path.stat().st_mode) == 0o600
     assert {p for p in traces(root, "ada@example.org") if "$restricted" not in p} == set()
+
+
+def test_the_owner_of_the_mesh_reads_the_restricted_table(
+    root: Path, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    shown = CliRunner().invoke(app, ["at", "shop.journal", "--restricted", "--json"])
+    assert {row["email"] for row in json.loads(shown.output)} == set(MAILS.values())
+    none = CliRunner().invoke(app, ["at", "reporting.mails", "--restricted"])
+    assert "nothing of it is masked" in str(none.exception)
 
 
 def test_changes_reach_both_tables(root: Path, mesh: Mesh) -> None:

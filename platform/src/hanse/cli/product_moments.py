@@ -24,15 +24,22 @@ def at(
         str | None,
         typer.Option(help="The first publication with that record: [TOPIC:]PARTITION:OFFSET."),
     ] = None,
+    restricted: Annotated[
+        bool, typer.Option("--restricted", help="Show the restricted table, with clear values, as it is now.")
+    ] = False,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
     """Show a product's rows as they were at a time, at a snapshot, or with a record of a stream."""
-    from hanse.runtime.moments import moment_of, product_at, publication_with
+    from hanse.runtime.moments import moment_of, product_at, product_in_the_clear, publication_with
 
-    if sum(given is not None for given in (time, snapshot, offset)) > 1:
-        raise typer.BadParameter("give one of --time, --snapshot and --offset")
+    if sum((time is not None, snapshot is not None, offset is not None, restricted)) > 1:
+        raise typer.BadParameter("give one of --time, --snapshot, --offset and --restricted")
     with Mesh.open() as mesh:
+        if restricted:
+            found = product_in_the_clear(mesh, name, limit).to_pylist()
+            typer.echo(json.dumps(found, indent=2, default=str)) if as_json else table("In the clear", found)
+            return
         as_of = snapshot if time is None else moment_of(time)
         past = product_at(mesh, name, publication_with(mesh, name, offset) if offset else as_of, limit)
     entry, rows = past.snapshot, past.rows.to_pylist()

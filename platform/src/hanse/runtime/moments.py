@@ -87,6 +87,21 @@ def product_at(mesh: Mesh, name: str, as_of: datetime | int | None, limit: int |
         return Past(scan.snapshot, con.sql(f"SELECT * FROM ({scan.sql}){more}").to_arrow_table())  # noqa: S608
 
 
+def product_in_the_clear(mesh: Mesh, name: str, limit: int | None = None) -> pa.Table:
+    """The rows of the product's restricted table, now. Raises PublicationError when there is none."""
+    import duckdb
+
+    from hanse.publish.reader import Reader
+
+    product = find_product(mesh, name)
+    scan = Reader(mesh.settings).restricted(product.full_name)
+    if scan is None:
+        raise PublicationError(f"{product.full_name} has no restricted table: nothing of it is masked")
+    more = "" if limit is None else f" LIMIT {limit:d}"
+    with duckdb.connect() as con:
+        return con.sql(f"SELECT * FROM ({scan.sql}){more}").to_arrow_table()  # noqa: S608
+
+
 def product_diff(
     mesh: Mesh, name: str, before: datetime | int, after: datetime | int, limit: int
 ) -> Comparison:

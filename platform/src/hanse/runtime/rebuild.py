@@ -88,8 +88,9 @@ def _alone(
         drop_state(path)
         try:
             return _build(mesh, product, since, dry_run, wait, compared)
-        except PublicationRejected:
+        except PublicationRejected as error:
             drop_state(path)
+            error.fix = f"the old version stays; mend it, then hanse product rebuild {product.full_name}"
             raise
         except BaseException:
             _drop_unseen(mesh, product)
