@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
 import pytest
 
 import customers.demo
@@ -7,7 +11,9 @@ import inventory.demo
 import leads.demo
 import orders.demo
 import shipping.demo
-from hanse.domain.demo import Timed
+from hanse.domain import Command
+from hanse.domain.demo import SIMULATED_FROM, Timed, arrivals
+from shipping.commands import HandOverShipment
 
 ALL = {
     m.__name__.split(".")[0]: m
@@ -48,3 +54,29 @@ def test_orders_are_placed_by_customers_who_have_joined() -> None:
     known = {t.outcome.customer_id for t in play(customers.demo, 5)}
     buyers = {t.outcome.customer_id for t in play(orders.demo, 5) if hasattr(t.outcome, "placed_at")}
     assert buyers <= known
+
+
+def test_carriers_respond_only_to_what_sagas_ask_for() -> None:
+    stream = list(shipping.demo.respond(5, 4))
+    assert stream
+    assert all(t.outcome.shipment_id.startswith("fulfil-") for t in stream)
+    unasked = {t.outcome.shipment_id for t in play(shipping.demo, 5, 4)}
+    assert not unasked & {t.outcome.shipment_id for t in stream}
+
+
+def test_a_long_stream_begins_before_its_plot_was_read_to_the_end() -> None:
+    """So what waits in memory is what is under way, however many days are played."""
+    begun: list[datetime] = []
+
+    def lives() -> Iterator[tuple[datetime, list[tuple[datetime, Command, str]]]]:
+        for day in range(1_000):
+            at = SIMULATED_FROM + timedelta(days=day)
+            begun.append(at)
+            command = HandOverShipment(shipment_id=str(day), handed_over_at=at)
+            yield at, [(at, command, str(day)), (at + timedelta(days=3), command, f"{day}/again")]
+
+    stream = arrivals(random.Random(1), "made-up", lives(), lambda _: timedelta(seconds=1))
+    seen = [next(stream) for _ in range(100)]
+    assert len(begun) < 60
+    assert [t.at for t in seen] == sorted(t.at for t in seen)
+    assert len(seen) + sum(1 for _ in stream) >= 2_000
