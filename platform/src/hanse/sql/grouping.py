@@ -291,7 +291,7 @@ def _emit(
     having = node.args.get("having")
     tests = [compiler.boolean(having.this)] if having is not None else []
     tests += [closed] if closed else []
-    if not keys or (sets is not None and [] in sets):
+    if (not keys and not scope.correlated) or (sets is not None and [] in sets):
         tests.append("count(*) > 0")
     columns = unique_columns([(name, value.type, value.role) for name, value in values])
     listed = ", ".join(
