@@ -7,6 +7,7 @@ from itertools import groupby
 
 from hanse.storm.model import Board, Note, SagaStep
 from hanse.storm.shapes import CHIP, TITLE, Box, Drawing
+from hanse.storm.text import width as text_width
 from hanse.storm.text import words, wrap
 
 STEP_W, STEP_GAP = 170, 20
@@ -40,8 +41,9 @@ def draw_saga(drawing: Drawing, board: Board, saga: Note, x: int, y: int) -> Non
     """Add the strip of the saga with its upper left corner there."""
     steps, width = shown_steps(saga), saga_width(saga)
     drawing.boxes.append(Box("saga", x, y, width, SAGA_HEIGHT, "step", tip=saga.about))
-    drawing.label(x + 12, y + 20, f"Saga: {words(saga.name).lower()}", size=TITLE, bold=True)
-    drawing.label(x + 170, y + 20, saga.about)
+    title = f"Saga: {words(saga.name).lower()}"
+    drawing.label(x + 12, y + 20, title, size=TITLE, bold=True)
+    drawing.label(x + 32 + int(text_width(title, TITLE, bold=True)), y + 20, saga.about)
     top = y + HEAD
     for number, (name, step) in enumerate(steps):
         left = x + 12 + number * (STEP_W + STEP_GAP)
