@@ -121,9 +121,12 @@ def test_errors(http: TestClient, method: str, path: str, status: int, code: int
         (b'{"schema": "\\"int\\"", "id": 5}', 422, 42205),
         (b'{"schema": "\\"int\\"", "version": 5}', 422, 42201),
         (b'{"schema": "' + b"[" * 3000 + b'"}', 422, 42201),
-        (b" " * (MAX_BODY + 1), 422, 42201),
+        (b" " * (MAX_BODY + 1), 422, 42209),
+        (b'{"schema": "\\"int\\"", "ruleSet": {"rules": []}}', 422, 42210),
+        (b'{"schema": "\\"int\\"", "ruleSet": {"domainRules": [{}]}}', 422, 42210),
+        (b'{"schema": "\\"int\\"", "ruleSet": {"domainRules": [{"name": "a"}, {"name": "a"}]}}', 422, 42210),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_requests_that_are_none(http: TestClient, body: bytes, status: int, code: int) -> None:
     answer = http.post("/subjects/a-value/versions", content=body)

@@ -19,6 +19,7 @@ from hanse.schemas import Finding, ParsedSchema
 from hanse.schemas.finding import MAX_BYTES, short
 
 MAX_BODY = 4 * MAX_BYTES
+RULE_KINDS = frozenset({"domainRules", "migrationRules", "encodingRules"})
 MAX_REFERENCES = 500
 CONTEXT_KEY = "hanse.registry.context"
 T = TypeVar("T")
@@ -36,7 +37,9 @@ async def json_body(request: Request) -> dict[str, Any]:
     async for chunk in request.stream():
         data += chunk
         if len(data) > MAX_BODY:
-            raise RegistryProblem(problems.INVALID_SCHEMA, f"the request is larger than {MAX_BODY} bytes")
+            raise RegistryProblem(
+                problems.SCHEMA_TOO_LARGE, f"Schema too large: the request has more than {MAX_BODY} bytes"
+            )
     try:
         body = json.loads(data) if data else {}
     except (ValueError, RecursionError) as error:
@@ -111,7 +114,7 @@ def submission_of(body: Mapping[str, Any]) -> Submission:
         kind.upper(),
         _references(body.get("references")),
         _object(body, "metadata"),
-        _object(body, "ruleSet"),
+        _ruleset(body),
         _positive(body, "id"),
         _positive(body, "version"),
     )
@@ -141,6 +144,25 @@ def _object(body: Mapping[str, Any], key: str) -> dict[str, Any] | None:
     if value is not None and not isinstance(value, dict):
         raise RegistryProblem(problems.INVALID_SCHEMA, f"Invalid schema: {key} is an object")
     return value or None
+
+
+def _ruleset(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The rule set: lists of rules, each with a name of its own. What the rules say is for the clients."""
+    ruleset = _object(body, "ruleSet")
+    for kind, rules in (ruleset or {}).items():
+        known = kind in RULE_KINDS and isinstance(rules, list | None)
+        names = (
+            [rule.get("name") if isinstance(rule, dict) else None for rule in rules or []] if known else []
+        )
+        if not known or not all(isinstance(name, str) and name for name in names):
+            raise _invalid_ruleset(kind, "is no list of rules with names")
+        if len(set(names)) < len(names):
+            raise _invalid_ruleset(kind, "has a name twice")
+    return ruleset
+
+
+def _invalid_ruleset(kind: str, what: str) -> RegistryProblem:
+    return RegistryProblem(problems.INVALID_RULESET, f"Invalid rule set: {short(kind, 40)!r} {what}")
 
 
 def _positive(body: Mapping[str, Any], key: str) -> int | None:
