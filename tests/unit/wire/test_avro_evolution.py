@@ -31,7 +31,10 @@ ADDED: list[tuple[Any, Any]] = [
     (["long", "null"], -1),
     ({"type": "array", "items": "int"}, [1, 2]),
     ({"type": "map", "values": "string"}, {"k": "v"}),
-    ({"type": "record", "name": "AddedRecord", "fields": [{"name": "x", "type": "int", "default": 1}]}, {"x": 2}),
+    (
+        {"type": "record", "name": "AddedRecord", "fields": [{"name": "x", "type": "int", "default": 1}]},
+        {"x": 2},
+    ),
 ]
 
 
