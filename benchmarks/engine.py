@@ -248,10 +248,10 @@ def main() -> None:
     parser.add_argument("--state-keys", type=int, default=200_000)
     parser.add_argument("--only", default="")
     parser.add_argument("--keys", action="store_true", help="growth with the keys, and whole logs")
-    parser.add_argument("--short", action="store_true", help="100,000 rows of state, and small growth")
+    parser.add_argument("--short", action="store_true", help="40,000 rows of state, and small growth")
     args = parser.parse_args()
     if args.short:
-        args.state, args.batch, args.count, args.state_keys = 100_000, 2_000, 2, 10_000
+        args.state, args.batch, args.count, args.state_keys = 40_000, 2_000, 1, 4_000
     if not args.keys:
         compare(args)
     if args.keys or args.short:
