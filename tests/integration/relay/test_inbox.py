@@ -83,7 +83,7 @@ def test_a_command_that_cannot_be_is_answered_and_changes_nothing(
     assert world.did("s1")[1] == ()
     assert world.did("s2")[1] == ("Reserve",)
     world.settle()  # an answer for a saga that never was harms nobody
-    assert world.stores["sales"].processes() == []
+    assert world.stores["sales"].processes(prefix="sell/x") == []
 
 
 def test_a_record_that_cannot_be_read_is_set_aside_and_the_rest_goes_on(world: World) -> None:
@@ -98,6 +98,27 @@ def test_a_record_that_cannot_be_read_is_set_aside_and_the_rest_goes_on(world: W
     letter, other = letters(world.log, "sales.sale_placed")
     assert (letter.product, letter.value) == ("sales (inbox)", b"nonsense")
     assert "schema id 999" in other.reason
+
+
+def test_a_command_on_which_the_code_fails_stops_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Stock.decide
+
+    def decide(self: Stock, wanted: Any) -> Any:
+        if wanted.sale_id == "s2":
+            raise IndexError("a bug")
+        return real(self, wanted)
+
+    monkeypatch.setattr(Stock, "decide", decide)
+    for sale in ("s1", "s2", "s3"):
+        body = json.dumps({"sale_id": sale}).encode()
+        send(world, "Reserve", body, str(uuid.uuid4()), ce_replyto="sales", ce_process="sell/x")
+    world.settle("stock")
+    assert [world.did(sale)[1] for sale in ("s1", "s2", "s3")] == [("Reserve",), (), ("Reserve",)]
+    assert [a["message"] for a in answers(world, "sales") if a["rule"] == "command-fault"] == [
+        "IndexError: a bug"
+    ]
 
 
 def test_a_topic_that_was_made_again_is_read_from_its_beginning(world: World) -> None:

@@ -7,7 +7,7 @@ own id makes it idempotent. So a record that comes twice, or an inbox that dies 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ import orjson
 
 from hanse.domain.application import Application
 from hanse.domain.process import command_uuid, millis
-from hanse.domain.process_messages import Answer, Due, Notice
+from hanse.domain.process_messages import Answer, Due, Notice, Unreadable
 from hanse.domain.saga import Saga, When, fact_text
 from hanse.domain.service import Accepted, ApplicationService, Request
 from hanse.errors import ConfigError, LogError, UnknownTopic
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 BATCH = 1_000
 CONSUMER = "inbox"
+_CODE_FAULTS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError)
 
 
 @dataclass(slots=True)
@@ -108,8 +109,24 @@ class Inbox:
         if not moved:
             return 0
         consumed = [ConsumedOffset(CONSUMER, topic, topic_id, p, offset) for p, offset in moved.items()]
-        self._service.handle_many(requests(fetched.rows), consumed=consumed)
+        self._handle(requests(fetched.rows), consumed)
         return max(1, fetched.rows.num_rows)
+
+    def _handle(self, requests: list[Request], consumed: list[ConsumedOffset]) -> None:
+        """Handle all; a command on which the domain's code fails is refused, and stops no other."""
+        try:
+            self._service.handle_many(requests, consumed=consumed)
+        except _CODE_FAULTS:
+            self._service.handle_many([self._tried(r) for r in requests], consumed=consumed)
+
+    def _tried(self, request: Request) -> Request:
+        try:
+            self._service.handle_many([request])
+        except _CODE_FAULTS as error:
+            told = f"{type(error).__name__}: {error}"
+            fault = Unreadable(name=type(request.command).__name__, rule="command-fault", message=told)
+            return replace(request, command=fault)
+        return request
 
     def _commands(self, rows: pa.Table) -> list[Request]:
         return [
