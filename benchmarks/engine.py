@@ -138,6 +138,7 @@ def apart(work: Callable[..., None], **given: Any) -> Any:
     ours, theirs = context.Pipe()
     child = context.Process(target=work, kwargs={**given, "report": theirs.send})
     child.start()
+    theirs.close()  # so that a child that fails ends the wait
     found = ours.recv()
     child.join()
     return found
@@ -211,7 +212,9 @@ def scale(args: argparse.Namespace) -> None:
             f"{name}: {one * 1e6:.2f} us/event at {few:,} keys, {other * 1e6:.2f} at {many:,}: x {other / one:.1f}"
         )
     events = 1_000_000 if not args.short else 20_000
-    island = "sum(CASE WHEN ts - p > INTERVAL 1 MINUTE THEN 1 ELSE 0 END) OVER (PARTITION BY k ORDER BY ts)"
+    island = (
+        "sum(CASE WHEN ts - before > INTERVAL 1 MINUTE THEN 1 ELSE 0 END) OVER (PARTITION BY k ORDER BY ts)"
+    )
     logs = {
         "rebuild of groups": (
             10 * events,
@@ -227,7 +230,7 @@ def scale(args: argparse.Namespace) -> None:
             events,
             "sessions per key",
             f"SELECT k, min(ts), count(*) FROM (SELECT *, {island} AS s FROM (SELECT *, lag(ts) OVER "
-            "(PARTITION BY k ORDER BY ts) AS p FROM e)) GROUP BY k, s",
+            "(PARTITION BY k ORDER BY ts) AS before FROM e)) GROUP BY k, s",
         ),
     }
     for name, (count, shape, query) in logs.items():
