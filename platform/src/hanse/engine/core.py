@@ -175,6 +175,14 @@ class Engine:
             found[sink.name] = SinkInfo(sink.name, columns, sink.primary_key, append)
         return found
 
+    def late_rows(self, source: str) -> str | None:
+        """The table of a source's rows that came behind its watermark: `_seq` (arrival), `_watermark` (ms), columns.
+
+        A late row may still count in a window that is open. None where late rows are kept in the results.
+        """
+        found = self.find_source(source)
+        return found.late_table if self.late == "drop" and found.watermark else None
+
     # rows in
 
     def feed(self, source: str, rows: pa.Table, kinds: Sequence[str] | None = None) -> None:
@@ -196,6 +204,8 @@ class Engine:
         if found.watermark:
             batch = "_hanse_rows" if found.changelog == "upsert" else "_hanse_delta"
             row = first_row(self.con, f"SELECT max({found.watermark}) FROM {batch}")
+            if self.late == "drop":
+                self.state.keep_late(found, batch)
             if row is not None and row[0] is not None and row[0] > reached[found.number]:
                 self.state.advance(found.number, int(row[0]))
         self._mark(behind)

@@ -3,6 +3,7 @@
     engine.counter      name, value: the next arrival number, the next change number
     engine.fact         name, value: the program's text, changelogs that turned out otherwise
     engine.watermark    source, moment (as queries see it), reached (by rows): milliseconds
+    engine.late_<n>     _seq, _watermark and the columns of a source's late rows, where late rows drop
     engine.source_<n>   _seq, _kind, _w<m> for each watermarked source m, and the source's columns
     engine.output_<n>   the sink's current rows
     engine.changes_<n>  _op, _seq, and the sink's columns: what the publisher has yet to take
@@ -60,12 +61,26 @@ class State:
             "(SELECT 1 FROM engine.watermark WHERE source = $1)",
             [source.number, LOWEST],
         )
+        if self.marks and source.watermark:
+            late = ", ".join(f"{column.sql} {column.type.duckdb}" for column in source.columns)
+            self.con.execute(
+                f"CREATE TABLE IF NOT EXISTS {source.late_table} (_seq BIGINT, _watermark BIGINT, {late})"
+            )
         if stored:
             columns = ", ".join(f"{column.sql} {column.type.duckdb}" for column in source.columns)
             marks = "".join(f"_w{number} BIGINT, " for number in self.timed())
             self.con.execute(
                 f"CREATE TABLE IF NOT EXISTS {source.table} (_seq BIGINT, _kind TINYINT, {marks}{columns})"
             )
+
+    def keep_late(self, source: Source, batch: str) -> None:
+        """Keep the batch's rows that came behind the source's watermark, with what it was (milliseconds)."""
+        time = next(column.sql for column in source.columns if column.name == source.rowtime)
+        names, mark = ", ".join(column.sql for column in source.columns), f"_w{source.number}"
+        self.con.execute(
+            f"INSERT INTO {source.late_table} SELECT _seq, {mark}, {names} FROM {batch} "
+            f"WHERE epoch_ms({time}) <= {mark} AND _kind IN (0, 2)"
+        )
 
     def delta(self, source: Source, staged: str, *, latest: bool) -> None:
         """Make _hanse_delta from a staged batch: its rows as changes.

@@ -37,6 +37,11 @@ class Source:
         """The state table of its rows."""
         return f'engine."source_{self.number}"'
 
+    @property
+    def late_table(self) -> str:
+        """The state table of its rows that came behind its watermark."""
+        return f'engine."late_{self.number}"'
+
 
 @dataclass(slots=True)
 class View:
