@@ -111,4 +111,4 @@ def test_case(common: str, body: str) -> None:
 
 
 def test_there_are_enough_cases() -> None:
-    assert len(list(load())) >= 120
+    assert len(list(load())) >= 400
