@@ -109,6 +109,9 @@ def page() -> str:
         "A watermark rises with each row, never with a batch: the same rows in the same order give the same result however they are cut.",
         "`emission` is `update` (open windows are shown) or `closed` (a window is shown once the watermark passes its end); "
         "`late` is `keep` or `drop` (a row is dropped for each window that has closed, not for all of its windows).",
+        "Where late rows drop, they are kept aside with the watermark that they came behind (`Engine.late_rows`). "
+        "Windows over a `TIMESTAMP_LTZ` follow the wall clock of `table.local-time-zone`, its summer time too; after an interval "
+        "join the watermark stays behind by the longer side of the interval.",
         "",
         "## Numbers",
         "",
