@@ -27,7 +27,7 @@ def demo(
         Path | None, typer.Option(help="Folder of the Olist CSV files; a simulator plays when absent.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the simulator.")] = 7,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="Days the simulator plays.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Days the simulator plays.")] = 14,
     log: Annotated[
         str | None, typer.Option(help="The event log, such as kafka://localhost:9092; else as in hanse.toml.")
     ] = None,
