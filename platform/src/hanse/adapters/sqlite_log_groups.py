@@ -103,7 +103,9 @@ class SqliteGroupReader:
                         (wanted, *self._place, partition),
                     )
         self._share_of_mine = ours
-        held = {p: offset for p, offset, holder in rows if p in ours and holder in (None, self.member)}
+        held: dict[int, int] = {
+            p: offset for p, offset, holder in rows if p in ours and holder in (None, self.member)
+        }
         lows = {p: r.low for p, r in self.log.ranges(self.topic).items()}
         self._positions = {p: max(self._positions.get(p, offset), lows[p]) for p, offset in held.items()}
 

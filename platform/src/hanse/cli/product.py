@@ -14,8 +14,8 @@ from hanse.cli.printed import Json, Name, printable, table, text
 from hanse.cli.product_moments import app as moments
 from hanse.cli.product_new import app as making
 from hanse.cli.product_rebuild import app as rebuilding
-from hanse.cli.product_upkeep import app as upkeep
 from hanse.cli.product_register import app as registering
+from hanse.cli.product_upkeep import app as upkeep
 from hanse.model.mesh import Product
 from hanse.runtime import find_product
 

@@ -20,7 +20,8 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Its port; 0 takes a free one.")] = 8081,
     file: Annotated[
-        Path | None, typer.Option(help="The registry's SQLite file; by default what the mesh around here uses.")
+        Path | None,
+        typer.Option(help="The registry's SQLite file; by default what the mesh around here uses."),
     ] = None,
 ) -> None:
     """Serve the registry with Confluent's REST API until interrupted."""

@@ -16,7 +16,45 @@ from hanse.sql.types import Type, quote
 LOWEST = -9_000_000_000_000_000
 """The watermark of a source that has shown none, in milliseconds."""
 RESERVED = frozenset(
-    ["_w", "_s", "_op", "_k", "_r", "_ws", "_we", "_side", "_until", "_o", "_n", "_live", "_ls", "_kind", "_i", "_y", "_x", "_u", "_top", "_seq", "_sees", "_rows", "_row", "_proctime", "_p", "_net", "_near", "_mark", "_m", "_l", "_gone", "_e", "_copy", "_closed", "_clock", "_at", "_after"]
+    [
+        "_w",
+        "_s",
+        "_op",
+        "_k",
+        "_r",
+        "_ws",
+        "_we",
+        "_side",
+        "_until",
+        "_o",
+        "_n",
+        "_live",
+        "_ls",
+        "_kind",
+        "_i",
+        "_y",
+        "_x",
+        "_u",
+        "_top",
+        "_seq",
+        "_sees",
+        "_rows",
+        "_row",
+        "_proctime",
+        "_p",
+        "_net",
+        "_near",
+        "_mark",
+        "_m",
+        "_l",
+        "_gone",
+        "_e",
+        "_copy",
+        "_closed",
+        "_clock",
+        "_at",
+        "_after",
+    ]
 )
 """Column names that lowered queries and state tables use themselves."""
 HIGHEST = 9_000_000_000_000_000
