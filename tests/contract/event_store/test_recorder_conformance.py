@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import uuid
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from eventsourcing.tests import persistence as library
 
 from hanse.adapters.eventsourcing_store import SQLiteRecorder
 from hanse.adapters.postgres_store import PostgresEventStore
+
+
+def wait_for_threads_but(known: set[threading.Thread]) -> None:
+    """A test of the suite leaves its readers running; a store that is closed under them crashes."""
+    for thread in set(threading.enumerate()) - known:
+        thread.join(30)
 
 
 class TestSQLiteRecorder(library.ApplicationRecorderTestCase):
@@ -27,6 +34,7 @@ class TestSQLiteRecorder(library.ApplicationRecorderTestCase):
     def create_recorder(self) -> SQLiteRecorder:
         datastore = SQLiteDatastore(str(self.database), lock_timeout=30)
         self.addCleanup(datastore.close)
+        self.addCleanup(wait_for_threads_but, set(threading.enumerate()))
         recorder = SQLiteRecorder(datastore)
         recorder.create_table()
         return recorder
@@ -48,6 +56,7 @@ class TestPostgresRecorder(library.ApplicationRecorderTestCase):
         self.store = PostgresEventStore(self.address, schema=self.schema)
         self.addCleanup(self.store.close)
         self.addCleanup(self.store.drop_schema)
+        self.addCleanup(wait_for_threads_but, set(threading.enumerate()))
 
     def create_recorder(self) -> PostgresApplicationRecorder:
         datastore = self.store._datastore  # pyright: ignore[reportPrivateUsage]
