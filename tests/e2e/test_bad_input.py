@@ -124,6 +124,12 @@ def write_input(folder: Path) -> None:
             "customer_id,customer_unique_id,customer_zip_code_prefix,customer_city,customer_state\n"
             "c1,p1,01000,sao paulo,SP\n"
         ),
+        "olist_marketing_qualified_leads_dataset.csv": "mql_id,first_contact_date,landing_page_id,origin\n",
+        "olist_sellers_dataset.csv": "seller_id,seller_zip_code_prefix,seller_city,seller_state\n",
+        "olist_closed_deals_dataset.csv": (
+            "mql_id,seller_id,sdr_id,sr_id,won_date,business_segment,lead_type,lead_behaviour_profile,has_company,"
+            "has_gtin,average_stock,business_type,declared_product_catalog_size,declared_monthly_revenue\n"
+        ),
         "olist_order_items_dataset.csv": (
             "order_id,order_item_id,product_id,seller_id,shipping_limit_date,price,freight_value\n"
             "o1,1,x,s,2018-01-03 00:00:00,10.00,1.50\n"

@@ -17,7 +17,7 @@ OLIST: list[tuple[str, str, str]] = [
     ("leads won, added up over the origins", _WINS, f"SELECT count(*) FROM {_WON}"),  # noqa: S608
     (
         "leads won by paid search",
-        "SELECT won_count FROM leads.conversion_by_origin WHERE origin = 'paid_search'",
+        "SELECT coalesce(sum(won_count), 0) FROM leads.conversion_by_origin WHERE origin = 'paid_search'",
         f"SELECT count(*) FROM {_WON} WHERE origin = 'paid_search'",  # noqa: S608
     ),
     (

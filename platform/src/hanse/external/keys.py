@@ -65,7 +65,7 @@ class KeyReader:
 def key_of(
     keys: Sequence[bytes | None], rows: Sequence[dict[str, Any] | None], columns: set[str], reader: KeyReader
 ) -> FoundKey:
-    """The key's columns; `rows` stand beside the keys, None for tombstones. Empty when there are no keys."""
+    """The key's columns; `rows` stand beside the keys, None for tombstones and unreadable ones. Empty when there are no keys."""
     read: list[tuple[Any, dict[str, Any] | None]] = []
     for key, row in zip(keys, rows, strict=True):
         if key is None:
@@ -76,9 +76,13 @@ def key_of(
             return FoundKey()
     if not read:
         return FoundKey()
-    first = read[0][0]
-    if any(isinstance(key, dict) != isinstance(first, dict) for key, _ in read):
+    shapes = {isinstance(key, dict) for key, row in read if row is not None} or {isinstance(read[0][0], dict)}
+    if len(shapes) > 1:
         return FoundKey()
+    read = [
+        (key, row) for key, row in read if isinstance(key, dict) in shapes
+    ]  # not those of unreadable records
+    first = read[0][0]
     if isinstance(first, dict):
         names = tuple(first)
         inside = all(name in columns for name in names)
