@@ -67,8 +67,7 @@ class PostgresEventStore:
         self._schema = schema
         self._place = f"schema {schema} of {urlsplit(address).hostname}"
         self._claims: dict[str, psycopg.Connection[Any]] = {}
-        with self._errors("open"):
-            self._make_schema()
+        with self._errors("open"), self._made_alone():
             self._datastore = _datastore(address, schema)
             PostgresApplicationRecorder(self._datastore, events_table_name="stored_events").create_table()
             with self._datastore.transaction(commit=True) as cursor:
@@ -312,10 +311,13 @@ class PostgresEventStore:
                 [(s.stream_id, s.version, s.code, s.state, s.subject) for s in beside.snapshots],
             )
 
-    def _make_schema(self) -> None:
+    @contextmanager
+    def _made_alone(self) -> Generator[None]:
+        """The schema, and a lock under which its tables are made: IF NOT EXISTS does not keep two apart."""
         with psycopg.connect(self._address, autocommit=True) as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", [self._lock_key("schema")])
             connection.execute(self._sql("CREATE SCHEMA IF NOT EXISTS {schema}"))
+            yield
 
     def _identity(self) -> str:
         with self._datastore.transaction(commit=True) as cursor:
