@@ -202,8 +202,8 @@ async def query_post(request: Request, body: QueryBody) -> Response:
 def linked(request: Request) -> Response:
     """Products as DCAT datasets and DPROD data products, in JSON-LD."""
     catalog, reader = catalog_of(request), reader_of(request)
-    seen = [p for p in catalog.view.products() if reader.may_see(p)]
-    body = dcat.document(str(request.base_url).rstrip("/"), catalog.view.domains(), seen)
+    base = str(request.base_url).rstrip("/")
+    body = dcat.document(base, catalog.view.domains(), catalog.visible(reader))
     return Response(orjson.dumps(body), media_type=dcat.MEDIA_TYPE)
 
 

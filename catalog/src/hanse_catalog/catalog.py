@@ -15,6 +15,7 @@ from hanse.model.mesh import Domain, Product
 from .access import Reader
 from .audit import Audit
 from .health import Budget, Health, HealthBoard
+from .kept import Kept
 from .lineage import Lineage
 from .metrics import Metrics
 from .problems import NotFound
@@ -76,24 +77,21 @@ class Catalog:
         self.profiles: dict[tuple[str, str], dict[str, Values]] = {}
         self.started = time.time()
         self.closing = threading.Event()
-        self._lock = threading.Lock()
-        self._revision: str | None = None
-        self._index: SearchIndex | None = None
+        self._index = Kept(lambda: SearchIndex(view.domains(), view.products()))
 
     def _current(self) -> SearchIndex:
         """The index of the descriptors as they are now."""
-        with self._lock:
-            revision = self.view.revision()
-            if self._index is None or revision != self._revision:
-                self._index = SearchIndex(self.view.domains(), self.view.products())
-                self._revision = revision
-            return self._index
+        return self._index.at(self.view.revision())
+
+    def visible(self, reader: Reader) -> list[Product]:
+        """The products that the reader may see."""
+        return [product for product in self.view.products() if reader.may_see(product)]
 
     def lineage_for(self, reader: Reader) -> Lineage:
         """Where every product that the reader may see comes from and goes."""
         topics = (t for d in self.view.domains() for t in d.topics)
         external = frozenset(t.full_name for t in topics if t.external)
-        return Lineage(tuple(p for p in self.view.products() if reader.may_see(p)), external)
+        return Lineage(tuple(self.visible(reader)), external)
 
     def product(self, domain: str, name: str, reader: Reader) -> Product:
         """The product of that name. Raises NotFound, also for one that the reader may not see."""
@@ -126,7 +124,7 @@ class Catalog:
         size: int = 25,
     ) -> Listing:
         """Products that match the text and every chosen facet; values of one facet are alternatives."""
-        products = {p.full_name: p for p in self.view.products() if reader.may_see(p)}
+        products = {p.full_name: p for p in self.visible(reader)}
         found = self.search(q, reader) if q.strip() else None
         names: Iterable[str] = products if found is None else _product_names(found)
         budget = Budget.from_now()

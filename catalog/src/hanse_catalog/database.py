@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 _SCHEMA = """
@@ -17,6 +18,12 @@ CREATE TABLE IF NOT EXISTS request (
   note TEXT, until REAL);
 CREATE INDEX IF NOT EXISTS request_reader ON request (reader, state);
 """
+_VERSION = 1
+
+
+def utc(seconds: float) -> datetime:
+    """A moment as it is kept."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 @contextmanager
@@ -31,7 +38,8 @@ def opened(path: Path, *, write: bool = False) -> Generator[sqlite3.Connection]:
         if fresh:
             path.chmod(0o600)
             con.execute("PRAGMA journal_mode=WAL")
-        con.executescript(_SCHEMA)
+        if con.execute("PRAGMA user_version").fetchall() != [(_VERSION,)]:
+            con.executescript(f"{_SCHEMA} PRAGMA user_version = {_VERSION};")
         if write:
             con.execute("BEGIN IMMEDIATE")
         yield con

@@ -65,7 +65,7 @@ def _report(request: Request) -> Report:
 def found(request: Request) -> JSONResponse:
     """Counts, findings and waivers of `hanse check` on the mesh as it is; and who reads whom across domains."""
     report, catalog, reader = _report(request), catalog_of(request), reader_of(request)
-    seen = [p for p in catalog.view.products() if reader.may_see(p)]
+    seen = catalog.visible(reader)
     hidden = {p.full_name for p in catalog.view.products()} - {p.full_name for p in seen}
     relations = context_map(catalog.view.domains(), seen).relations
     return JSONResponse(
@@ -86,7 +86,7 @@ async def governance(request: Request) -> Response:
     """Policies by domain, findings, waivers, and the context map."""
     catalog, reader = catalog_of(request), reader_of(request)
     report = await asyncio.to_thread(_report, request)
-    seen = [p for p in catalog.view.products() if reader.may_see(p)]
+    seen = catalog.visible(reader)
     hidden = {p.full_name for p in catalog.view.products()} - {p.full_name for p in seen}
     domains = catalog.view.domains()
     live = [f for f in report.findings if not f.waiver and f.subject not in hidden]

@@ -347,7 +347,7 @@ def domain(request: Request, name: str) -> Response:
     """One domain: products, topics, team, language."""
     catalog, reader = catalog_of(request), reader_of(request)
     found = catalog.domain(name)
-    visible = [p for p in catalog.view.products() if reader.may_see(p)]
+    visible = catalog.visible(reader)
     budget = Budget.from_now()
     items = [Listed(p, catalog.health.known(p, budget)) for p in visible if p.domain == name]
     readers = {t.full_name: [p.full_name for p in visible if t.full_name in p.inputs] for t in found.topics}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from hanse.errors import HanseError
 from hanse.model.mesh import Product
 
 from .access import Reader
-from .database import opened
+from .database import opened, utc
 from .problems import Conflict, Forbidden, NotFound
 
 MAX_DAYS = 366
@@ -153,18 +152,15 @@ _COLUMNS = "id, reader, product, reason, days, state, asked_at, decided_by, deci
 def _request(row: tuple[Any, ...]) -> Request:
     number, reader, product, reason, days, state, asked, by, decided, note, until = row
     return Request(
-        number, reader, product, reason, days, state, _utc(asked), by, decided and _utc(decided), note or "",
-        until and _utc(until),
+        number, reader, product, reason, days, state, utc(asked), by, decided and utc(decided), note or "",
+        until and utc(until),
     )  # fmt: skip
 
 
 def live_grants(con: sqlite3.Connection, name: str) -> list[str]:
     """Products that this person was given and whose time has not ended."""
-    with closing(con.execute(
-        "SELECT product FROM request WHERE reader = ? AND state = 'approved' AND until > ?", (name, time.time())
-    )) as rows:  # fmt: skip
-        return [product for (product,) in rows.fetchall()]
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    rows = con.execute(
+        "SELECT product FROM request WHERE reader = ? AND state = 'approved' AND until > ?",
+        (name, time.time()),
+    ).fetchall()
+    return [product for (product,) in rows]

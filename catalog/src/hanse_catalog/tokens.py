@@ -13,7 +13,7 @@ from pathlib import Path
 from hanse.errors import ConfigError
 
 from .access import Reader, check_grant
-from .database import opened
+from .database import opened, utc
 from .requests import live_grants
 
 PREFIX = "hanse_"
@@ -68,7 +68,7 @@ class Tokens:
                 "SELECT id, name, grants, created_at, expires_at, revoked_at FROM token ORDER BY created_at"
             ).fetchall()
         return [
-            Token(i, name, tuple(json.loads(g)), _utc(created), _utc(expires), revoked is not None)
+            Token(i, name, tuple(json.loads(g)), utc(created), utc(expires), revoked is not None)
             for i, name, g, created, expires, revoked in rows
         ]
 
@@ -99,7 +99,3 @@ class Tokens:
 def _digest(text: str) -> str:
     # the text has 256 random bits, so a plain hash cannot be guessed back
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -12,7 +11,6 @@ from typing import Any
 
 import duckdb
 import pytest
-import uvicorn
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError, RESTError
 
@@ -20,9 +18,9 @@ from hanse.bootstrap import Mesh
 from hanse.errors import PublicationRejected
 from hanse_catalog.app import create_app
 from hanse_catalog.audit import Audit
-from hanse_catalog.server import listen
 from hanse_catalog.sql.pool import PoolSettings
 from hanse_catalog.tokens import Tokens
+from helpers.live_server import served
 from publishing import Bench, bench, make_product
 
 
@@ -49,17 +47,8 @@ def made(root: Path) -> Iterator[Bench]:
 
 @pytest.fixture(scope="module")
 def address(root: Path, made: Bench) -> Iterator[str]:
-    with Mesh.open(root) as mesh, listen("127.0.0.1", 0) as socket:
-        app = create_app(mesh, settings=PoolSettings(size=1))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, ws="none"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
-        thread.start()
-        until = time.monotonic() + 60
-        while not server.started and time.monotonic() < until:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}/iceberg"
-        server.should_exit = True
-        thread.join(30)
+    with Mesh.open(root) as mesh, served(create_app(mesh, settings=PoolSettings(size=1))) as address:
+        yield f"{address}/iceberg"
 
 
 def client(address: str, **properties: Any) -> RestCatalog:

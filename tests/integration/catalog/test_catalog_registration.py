@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer
-import uvicorn
 from typer.testing import CliRunner
 
 from hanse.bootstrap import Mesh
@@ -20,9 +18,9 @@ from hanse.client import CatalogError, Client
 from hanse.descriptors import load_mesh
 from hanse_catalog.app import create_app
 from hanse_catalog.audit import Audit
-from hanse_catalog.server import listen
 from hanse_catalog.sql.pool import PoolSettings
 from hanse_catalog.tokens import Tokens
+from helpers.live_server import served
 
 BASE = Path(__file__).parents[2] / "unit" / "governance" / "meshes" / "base"
 NAME = "orders_by_state"
@@ -39,17 +37,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(root: Path) -> Iterator[str]:
-    with Mesh.open(root) as mesh, listen("127.0.0.1", 0) as socket:
-        app = create_app(mesh, settings=PoolSettings(size=1))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, ws="none"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
-        thread.start()
-        until = time.monotonic() + 60
-        while not server.started and time.monotonic() < until:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(30)
+    with Mesh.open(root) as mesh, served(create_app(mesh, settings=PoolSettings(size=1))) as address:
+        yield address
 
 
 @pytest.fixture
