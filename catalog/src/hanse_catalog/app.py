@@ -38,6 +38,7 @@ from .view import MeshView
 
 if TYPE_CHECKING:
     from hanse.bootstrap import Mesh
+    from hanse.settings import Settings
     from hanse.storm.model import Board
 
 _LOG = logging.getLogger(__name__)
@@ -55,7 +56,11 @@ def create_app(
 ) -> FastAPI:
     """The catalog of a mesh as an ASGI application. Its query workers start and end with its lifespan."""
     view = _view_of(mesh)
-    catalog = Catalog(view, settings or PoolSettings.from_environment(), limits, audit or _audit_of(mesh))
+    files = _settings_of(mesh)
+    if files is not None:
+        tokens = tokens or Tokens(files.data / "catalog.db")
+        audit = audit or Audit(files.data / "audit.db")
+    catalog = Catalog(view, settings or PoolSettings.from_environment(), limits, audit)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -83,11 +88,10 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
     )
-    tokens = tokens or _tokens_of(mesh)
     app.state.catalog = catalog
     app.state.tokens = tokens
-    app.state.desk = _desk_of(mesh)
-    app.state.checker = _checker_of(mesh)
+    app.state.desk = Desk(files.root, files.data) if files is not None else None
+    app.state.checker = _checker_of(files) if files is not None else None
     app.state.boards = _boards_of(mesh)
     app.state.requests = Requests(tokens.path) if tokens is not None else None
     app.include_router(api.router)
@@ -138,21 +142,13 @@ def _view_of(mesh: Mesh | MeshView) -> MeshView:
     return mesh
 
 
-def _tokens_of(mesh: Mesh | MeshView) -> Tokens | None:
-    settings = getattr(mesh, "settings", None)
-    return Tokens(settings.data / "catalog.db") if settings is not None else None
+def _settings_of(mesh: Mesh | MeshView) -> Settings | None:
+    """Where the mesh's files are; None for a view without files."""
+    return getattr(mesh, "settings", None)
 
 
-def _desk_of(mesh: Mesh | MeshView) -> Desk | None:
-    settings = getattr(mesh, "settings", None)
-    return Desk(settings.root, settings.data) if settings is not None else None
-
-
-def _checker_of(mesh: Mesh | MeshView) -> Kept[Report] | None:
-    settings = getattr(mesh, "settings", None)
-    if settings is None:
-        return None
-    return Kept(lambda: check_mesh(settings.root, cache_folder=settings.data / "check"))
+def _checker_of(files: Settings) -> Kept[Report]:
+    return Kept(lambda: check_mesh(files.root, cache_folder=files.data / "check"))
 
 
 def _boards_of(mesh: Mesh | MeshView) -> Kept[Board] | None:
@@ -170,14 +166,10 @@ def _boards_of(mesh: Mesh | MeshView) -> Kept[Board] | None:
     return Kept(draw)
 
 
-def _audit_of(mesh: Mesh | MeshView) -> Audit | None:
-    settings = getattr(mesh, "settings", None)
-    return Audit(settings.data / "audit.db") if settings is not None else None
-
-
 def _hosts(mesh: Mesh | MeshView) -> set[str]:
     given = {host.strip() for host in os.environ.get("HANSE_CATALOG_HOSTS", "").split(",") if host.strip()}
-    configured = getattr(getattr(mesh, "settings", None), "host", "127.0.0.1")
+    files = _settings_of(mesh)
+    configured = files.host if files is not None else "127.0.0.1"
     return {"localhost", "testserver", socket.gethostname(), configured, *given}
 
 
